@@ -1,0 +1,294 @@
+"""What a plug-in must be, and what it may be: every contract of the library, async and sync side by side.
+
+A backend is four verbs. Keys are text, values are bytes, a `ttl` is in seconds (None: no expiry), a miss is None. What only
+some stores can do is a small protocol of its own below; a cache asks for it once, when it is built (`supports`), never per call.
+
+The rules that no signature shows, all of them checked by `aicache.testing`:
+
+* Bytes that were stored come back equal, the empty ones too. The caller's buffer is never kept: copy what is not `bytes`.
+* A `ttl` that is 0, negative or NaN is an `InvalidArgumentError`, and leaves what is stored untouched.
+* `delete` says whether there was something to delete. `aclose` may be called twice; any other call after it is a `ClosedError`.
+* A store that fails raises; it never returns a wrong or a partial value. The cache above turns that into a counted miss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+__all__ = [
+    "CacheBackend",
+    "Compressor",
+    "Entry",
+    "HasDeadline",
+    "HoldsEntries",
+    "Serializer",
+    "SupportsClear",
+    "SupportsInfo",
+    "SupportsMany",
+    "SupportsScan",
+    "SupportsTTL",
+    "SyncCacheBackend",
+    "SyncSupportsClear",
+    "SyncSupportsInfo",
+    "SyncSupportsMany",
+    "SyncSupportsScan",
+    "SyncSupportsTTL",
+    "supports",
+]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a backend must be
+
+
+@runtime_checkable
+class CacheBackend(Protocol):
+    """All that a backend must be, to be used in a `TieredCache`."""
+
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None: ...
+
+    async def delete(self, key: str) -> bool: ...
+
+    async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class SyncCacheBackend(Protocol):
+    """All that a backend must be, to be used in a `SyncTieredCache`, from any number of threads."""
+
+    def get(self, key: str) -> bytes | None: ...
+
+    def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None: ...
+
+    def delete(self, key: str) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a backend may be
+
+
+@runtime_checkable
+class SupportsMany(Protocol):
+    """Many keys in one round trip. Where it is missing, the cache calls the single verbs one after the other."""
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The found ones only; a key given twice is one key."""
+        ...
+
+    async def set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
+        """Store each value with its own ttl in seconds (None: no expiry)."""
+        ...
+
+    async def delete_many(self, keys: Sequence[str]) -> int:
+        """How many of the keys were there."""
+        ...
+
+
+@runtime_checkable
+class SyncSupportsMany(Protocol):
+    """`SupportsMany` for a `SyncCacheBackend`."""
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]: ...
+
+    def set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None: ...
+
+    def delete_many(self, keys: Sequence[str]) -> int: ...
+
+
+@runtime_checkable
+class SupportsTTL(Protocol):
+    """The store can say how long an entry still lives, by its own clock.
+
+    Without it, a tier goes by the times inside the envelope, and so by the writer's and the reader's clocks agreeing.
+    """
+
+    async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
+        """The found ones with their remaining life in seconds (None: no expiry), in one round trip."""
+        ...
+
+
+@runtime_checkable
+class SyncSupportsTTL(Protocol):
+    """`SupportsTTL` for a `SyncCacheBackend`."""
+
+    def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]: ...
+
+
+@runtime_checkable
+class SupportsScan(Protocol):
+    """The store can list its keys, in slices that block nobody else."""
+
+    def scan(self, prefix: str = "") -> AsyncIterator[str]:
+        """Each live key that begins with `prefix`, at least once, in any order.
+
+        A key that is set or deleted meanwhile may be there or not. `prefix` is text, never a pattern.
+        """
+        ...
+
+
+@runtime_checkable
+class SyncSupportsScan(Protocol):
+    """`SupportsScan` for a `SyncCacheBackend`."""
+
+    def scan(self, prefix: str = "") -> Iterator[str]: ...
+
+
+@runtime_checkable
+class SupportsClear(Protocol):
+    """The store can forget everything that was stored through this backend, and nothing else."""
+
+    async def clear(self) -> None: ...
+
+
+@runtime_checkable
+class SyncSupportsClear(Protocol):
+    """`SupportsClear` for a `SyncCacheBackend`."""
+
+    def clear(self) -> None: ...
+
+
+@runtime_checkable
+class SupportsInfo(Protocol):
+    """The store can describe itself for statistics."""
+
+    async def info(self) -> Mapping[str, object]:
+        """Names and figures for people to read, such as `entries` and `bytes`; what a name means is the backend's to document."""
+        ...
+
+
+@runtime_checkable
+class SyncSupportsInfo(Protocol):
+    """`SupportsInfo` for a `SyncCacheBackend`."""
+
+    def info(self) -> Mapping[str, object]: ...
+
+
+@runtime_checkable
+class HasDeadline(Protocol):
+    """The backend bounds each call itself, waiting and connecting included, by raising `BackendTimeoutError`.
+
+    A tier then sets no timer of its own, which saves some microseconds a call.
+    """
+
+    @property
+    def deadline(self) -> float | None:
+        """The longest that one call takes, in seconds; None: the backend answers from this process, at once."""
+        ...
+
+
+class Entry(Protocol):
+    """One live entry of an in-process backend, as `HoldsEntries.peek` hands it out; nobody but its backend changes it."""
+
+    @property
+    def value(self) -> Any:
+        """The value itself where `thaw` is None, else what `thaw` makes a fresh value from."""
+        ...
+
+    @property
+    def thaw(self) -> Callable[[Any], Any] | None:
+        """None: share `value` as it is. Else call it with `value`, once for each caller."""
+        ...
+
+    @property
+    def created(self) -> float:
+        """When the value was made, in seconds since the epoch (information only: expiry never depends on it)."""
+        ...
+
+    @property
+    def expires(self) -> float | None:
+        """When it ends, on the backend's own `clock`; None: never."""
+        ...
+
+
+@runtime_checkable
+class HoldsEntries(Protocol):
+    """An in-process backend that keeps live entries and answers at once: a hit needs no decode and no extra coroutine.
+
+    The three verbs are plain functions in both flavours, are safe to call from any thread and never wait for a store.
+    They share the key space of `get` and `set`: those see only what `set` stored, and `peek` only what `put` did.
+    """
+
+    clock: Callable[[], float]
+
+    @property
+    def isolates(self) -> bool:
+        """True: callers can never change what is kept. False: its owner chose to share live objects."""
+        ...
+
+    def peek(self, key: str) -> Entry | None:
+        """The live entry, counted as a use of it; None where there is none or it has expired."""
+        ...
+
+    def put(
+        self, key: str, value: Any, *, thaw: Callable[[Any], Any] | None, size: int, created: float, ttl: float | None
+    ) -> bool:
+        """Keep an entry of `size` bytes for `ttl` seconds (None: no expiry); False where it does not fit the bounds.
+
+        Either way nothing older is left under the key.
+        """
+        ...
+
+    def drop(self, key: str) -> bool:
+        """Forget the key; say whether it was there."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a codec is made of
+
+
+@runtime_checkable
+class Serializer(Protocol):
+    """Turns values into bytes and back, exactly: `loads(dumps(x))` equals `x` and has the same types, all the way down.
+
+    What it cannot keep so, `dumps` refuses with a `SerializationError` that names the path. `loads` may raise anything at
+    all on bytes that `dumps` did not make, and must not run code that those bytes choose.
+    """
+
+    @property
+    def id(self) -> int:
+        """1 to 255, written into each envelope. 1 to 127 are ours; a plug-in takes one from 128 up and keeps it for ever."""
+        ...
+
+    def dumps(self, value: Any) -> bytes: ...
+
+    def loads(self, data: bytes) -> Any: ...
+
+
+@runtime_checkable
+class Compressor(Protocol):
+    """Makes bytes smaller and back, exactly."""
+
+    @property
+    def id(self) -> int:
+        """1 to 255 as for `Serializer`; 0 is "not compressed" and belongs to `NullCompressor`."""
+        ...
+
+    def compress(self, data: bytes) -> bytes | None:
+        """The compressed bytes, or None where it is not worth it (too small, not smaller)."""
+        ...
+
+    def decompress(self, data: bytes, max_size: int) -> bytes:
+        """The original bytes; raises, having made at most `max_size` bytes, where there would be more."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Asking for a capability
+
+
+def supports(backend: object, capability: type) -> bool:
+    """Say whether `backend` has a capability; for constructors, as it is slow.
+
+    A wrapper that has every verb but an inside that has not reports the inside's answer in a `capabilities` attribute,
+    a collection of the protocols above; where there is one, it alone counts.
+    """
+    reported = getattr(backend, "capabilities", None)
+    if reported is not None:
+        return capability in reported
+    return isinstance(backend, capability)
