@@ -85,7 +85,8 @@ class UnsupportedError(AICacheError):
 class SerializationError(AICacheError):
     """A value cannot be kept so that it comes back equal and of the same types.
 
-    `path` says where in the value the trouble lies, as Python would spell it (`messages[3].content`; empty for the value itself).
+    `path` says where in the value the trouble lies, as Python would spell it (`messages[3].content`; empty for the
+    value itself).
     """
 
     def __init__(self, message: str, *, path: str = "") -> None:

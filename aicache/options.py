@@ -49,6 +49,13 @@ def check_ttl(ttl: object, name: str = "ttl") -> float | None:
     return None if ttl == inf else float(ttl)
 
 
+def _check_fraction(value: object, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidTypeError(f"{name} must be a fraction such as 0.1, got {value!r}")
+    if not 0 <= value < 1:
+        raise InvalidArgumentError(f"{name} must be at least 0 and below 1, got {value!r}; 0.1 is one tenth")
+
+
 def _check_size(value: object, name: str) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise InvalidTypeError(f"{name} must be a whole number of bytes or None, got {value!r}")
@@ -61,8 +68,8 @@ class Policy:
     """How long values live.
 
     `ttl`: seconds a value is fresh; None, the default: until it is evicted or deleted.
-    `jitter`: a fraction from 0 to 1 (1 excluded). Each ttl is shortened by a random part of that fraction, so that entries
-    stored together do not end together; a value never lives longer than its ttl says.
+    `jitter`: a fraction from 0 to 1 (1 excluded). Each ttl is shortened by a random part of that fraction, so that
+    entries stored together do not end together; a value never lives longer than its ttl says.
     """
 
     ttl: float | None = None
@@ -70,10 +77,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ttl", check_ttl(self.ttl))
-        if isinstance(self.jitter, bool) or not isinstance(self.jitter, int | float):
-            raise InvalidTypeError(f"jitter must be a fraction such as 0.1, got {self.jitter!r}")
-        if not 0 <= self.jitter < 1:
-            raise InvalidArgumentError(f"jitter must be at least 0 and below 1, got {self.jitter!r}; 0.1 is one tenth")
+        _check_fraction(self.jitter, "jitter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +90,10 @@ class Tier:
     `promote`: whether what is found in a lower tier is stored here too.
     `max_ttl`: seconds an entry lives here at most, whatever its ttl; None: as long as its ttl says.
     `min_bytes`, `max_bytes`: the sizes of serialized value that this tier takes; others pass it by.
-    `timeout`: seconds to wait for one call. UNSET: the backend's own deadline where it has one, else 0.25. None: no bound.
-    `on_error`: what a failure or a timeout of this tier is to the caller of the cache: "skip", a counted miss or a counted
-    lost write, or "raise", the error itself.
+    `timeout`: seconds to wait for one call. UNSET: the backend's own deadline where it has one, else 0.25. None: no
+    bound.
+    `on_error`: what a failure or a timeout of this tier is to the caller of the cache: "skip", a counted miss or a
+    counted lost write, or "raise", the error itself.
     """
 
     backend: Any
@@ -99,7 +104,7 @@ class Tier:
     max_ttl: float | None = None
     min_bytes: int = 0
     max_bytes: int | None = None
-    timeout: float | None | Literal[Unset.UNSET] = UNSET
+    timeout: float | Literal[Unset.UNSET] | None = UNSET
     on_error: Literal["skip", "raise"] = "skip"
 
     def __post_init__(self) -> None:

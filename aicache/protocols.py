@@ -1,14 +1,18 @@
 """What a plug-in must be, and what it may be: every contract of the library, async and sync side by side.
 
-A backend is four verbs. Keys are text, values are bytes, a `ttl` is in seconds (None: no expiry), a miss is None. What only
-some stores can do is a small protocol of its own below; a cache asks for it once, when it is built (`supports`), never per call.
+A backend is four verbs. Keys are text, values are bytes, a `ttl` is in seconds (None: no expiry), a miss is None. What
+only some stores can do is a small protocol of its own below; a cache asks for it once, when it is built (`supports`),
+never per call.
 
 The rules that no signature shows, all of them checked by `aicache.testing`:
 
-* Bytes that were stored come back equal, the empty ones too. The caller's buffer is never kept: copy what is not `bytes`.
+* Bytes that were stored come back equal, the empty ones too. The caller's buffer is never kept: copy what is not
+  `bytes`.
 * A `ttl` that is 0, negative or NaN is an `InvalidArgumentError`, and leaves what is stored untouched.
-* `delete` says whether there was something to delete. `aclose` may be called twice; any other call after it is a `ClosedError`.
-* A store that fails raises; it never returns a wrong or a partial value. The cache above turns that into a counted miss.
+* `delete` says whether there was something to delete. `aclose` may be called twice; any other call after it is a
+  `ClosedError`.
+* A store that fails raises; it never returns a wrong or a partial value. The cache above turns that into a counted
+  miss.
 """
 
 from __future__ import annotations
@@ -157,7 +161,9 @@ class SupportsInfo(Protocol):
     """The store can describe itself for statistics."""
 
     async def info(self) -> Mapping[str, object]:
-        """Names and figures for people to read, such as `entries` and `bytes`; what a name means is the backend's to document."""
+        """Names and figures for people to read, such as `entries` and `bytes`; what a name means is the backend's to
+        document.
+        """
         ...
 
 
@@ -182,7 +188,9 @@ class HasDeadline(Protocol):
 
 
 class Entry(Protocol):
-    """One live entry of an in-process backend, as `HoldsEntries.peek` hands it out; nobody but its backend changes it."""
+    """One live entry of an in-process backend, as `HoldsEntries.peek` hands it out; nobody but its backend changes
+    it.
+    """
 
     @property
     def value(self) -> Any:
@@ -246,13 +254,15 @@ class HoldsEntries(Protocol):
 class Serializer(Protocol):
     """Turns values into bytes and back, exactly: `loads(dumps(x))` equals `x` and has the same types, all the way down.
 
-    What it cannot keep so, `dumps` refuses with a `SerializationError` that names the path. `loads` may raise anything at
-    all on bytes that `dumps` did not make, and must not run code that those bytes choose.
+    What it cannot keep so, `dumps` refuses with a `SerializationError` that names the path. `loads` may raise anything
+    at all on bytes that `dumps` did not make, and must not run code that those bytes choose.
     """
 
     @property
     def id(self) -> int:
-        """1 to 255, written into each envelope. 1 to 127 are ours; a plug-in takes one from 128 up and keeps it for ever."""
+        """1 to 255, written into each envelope. 1 to 127 are ours; a plug-in takes one from 128 up and keeps it for
+        ever.
+        """
         ...
 
     def dumps(self, value: Any) -> bytes: ...

@@ -1,0 +1,58 @@
+"""`MemoryBackend`: the four verbs and the optional ones over the shared store. Its twin is generated."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from aicache_memory._memory import Memory
+
+__all__ = ["MemoryBackend"]
+
+
+class MemoryBackend(Memory):
+    __doc__ = Memory.__doc__
+
+    async def get(self, key: str) -> bytes | None:
+        """The bytes that `set` stored, or None."""
+        return self._get(key)
+
+    async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
+        """Store a copy of `value`; where it is larger than `max_bytes`, only the old value goes."""
+        self._set(key, value, ttl)
+
+    async def delete(self, key: str) -> bool:
+        """Forget the key; say whether it was there."""
+        return self._delete(key)
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The found ones."""
+        return {key: value for key, (value, _) in self._get_with_ttl(keys).items()}
+
+    async def set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
+        """Store each value with its own ttl in seconds; all keys and ttls are checked before the first is stored."""
+        self._set_many(entries)
+
+    async def delete_many(self, keys: Sequence[str]) -> int:
+        """How many of the keys were there."""
+        return sum([self._delete(key) for key in keys])
+
+    async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
+        """The found ones with their remaining seconds (None: no expiry)."""
+        return self._get_with_ttl(keys)
+
+    async def scan(self, prefix: str = "") -> AsyncIterator[str]:
+        """Every live key that begins with `prefix`, of both kinds of entry."""
+        for key in self._scan(prefix):
+            yield key
+
+    async def clear(self) -> None:
+        """Forget everything."""
+        self._store.empty()
+
+    async def info(self) -> Mapping[str, object]:
+        """`entries`, `bytes`, `max_entries`, `max_bytes`, `evictions`."""
+        return self._info()
+
+    async def aclose(self) -> None:
+        """Let go of every entry; may be called twice."""
+        self._store.close()

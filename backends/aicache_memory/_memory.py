@@ -1,0 +1,152 @@
+"""What both flavours of the memory backend share: the options, and the verbs of `HoldsEntries`, which never wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Self, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from aicache.errors import ConfigurationError, InvalidTypeError
+from aicache.options import check_key, check_ttl
+from aicache_memory._store import Node, Store
+
+__all__ = ["Memory"]
+
+
+class Memory:
+    """Entries in this process, bounded by number and by bytes.
+
+    `max_entries`: entries at most; None: no such bound.
+    `max_bytes`: bytes of serialized values and keys at most (256 MiB); None: no such bound. One bound must be given.
+    `copy`: "isolate": callers can never change what is cached. Immutable values are shared, others are kept as bytes
+    and made anew for each caller. "live": every caller gets the very object that was stored; the fastest, for values
+    nobody changes.
+    `clock`: seconds from any start, never going back.
+
+    Raises `ConfigurationError` on bounds that make no sense.
+    """
+
+    def __init__(
+        self,
+        max_entries: int | None = 100_000,
+        max_bytes: int | None = 256 * 2**20,
+        *,
+        copy: Literal["isolate", "live"] = "isolate",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if copy not in ("isolate", "live"):
+            raise ConfigurationError(f'copy must be "isolate" or "live", got {copy!r}')
+        self._store = Store(max_entries, max_bytes, clock)
+        self._copy = copy
+        self.clock = clock
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """Build one from `memory://`, with `max_entries`, `max_bytes` and `copy` as its query:
+        `memory://?max_entries=1000`.
+        """
+        query: dict[str, Any] = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+        for name, text in query.items():
+            if name in ("max_entries", "max_bytes"):
+                if not text.isdecimal():
+                    raise ConfigurationError(f"{name} must be a whole number, got {text!r} in {url!r}")
+                query[name] = int(text)
+            elif name != "copy":
+                raise ConfigurationError(
+                    f"unknown option {name!r} in {url!r}; there are max_entries, max_bytes and copy"
+                )
+        return cls(**{**query, **options})
+
+    @property
+    def deadline(self) -> None:
+        """None: it answers at once."""
+
+    @property
+    def isolates(self) -> bool:
+        """False where `copy="live"` shares mutable values with every caller."""
+        return self._copy == "isolate"
+
+    @property
+    def evictions(self) -> int:
+        """Live entries that had to go to make room, since the start."""
+        return self._store.evictions
+
+    def __len__(self) -> int:
+        """Entries held; those that expired a moment ago may still be counted."""
+        return len(self._store)
+
+    def peek(self, key: str) -> Node | None:
+        """The live entry that `put` kept, marked as used; None where there is none. Takes no lock on a hit."""
+        store = self._store
+        node = store.live.get(key)
+        if node is None:
+            return None
+        expires = node.expires
+        if expires is not None and self.clock() >= expires:
+            store.remove(node)
+            return None
+        node.visited = True
+        return node
+
+    def put(
+        self, key: str, value: Any, *, thaw: Callable[[Any], Any] | None, size: int, created: float, ttl: float | None
+    ) -> bool:
+        """Keep a live entry; False, with nothing left under the key, where it is larger than `max_bytes`."""
+        expires = None if ttl is None else self.clock() + ttl
+        return self._store.keep(self._store.live, Node(key, value, thaw, size, created, expires), ttl)
+
+    def drop(self, key: str) -> bool:
+        """Forget the key; say whether it was there."""
+        return self._store.pop(key)
+
+    def purge(self) -> int:
+        """Reclaim every expired entry and say how many; for a timer, in a process that reads but seldom writes."""
+        return self._store.purge()
+
+    def _get(self, key: str) -> bytes | None:
+        node = self._store.find(self._store.raw, check_key(key))
+        return None if node is None else node.value
+
+    def _get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
+        found: dict[str, tuple[bytes, float | None]] = {}
+        for key in keys:
+            node = self._store.find(self._store.raw, check_key(key))
+            if node is not None:
+                found[key] = (node.value, None if node.expires is None else max(0.0, node.expires - self.clock()))
+        return found
+
+    def _set(self, key: str, value: object, ttl: float | None) -> None:
+        check_key(key)
+        ttl = check_ttl(ttl)
+        if not isinstance(value, bytes | bytearray | memoryview):
+            raise InvalidTypeError(f"value must be bytes, got {value!r}; a TieredCache serializes values for you")
+        data = bytes(cast(bytes, value))  # the caller may go on writing into a buffer of its own
+        expires = None if ttl is None else self.clock() + ttl
+        self._store.keep(self._store.raw, Node(key, data, None, len(data), 0.0, expires), ttl)
+
+    def _delete(self, key: str) -> bool:
+        return self._store.pop(check_key(key))
+
+    def _set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
+        for key, (_, ttl) in entries.items():  # all are checked before the first is stored
+            check_key(key)
+            check_ttl(ttl)
+        for key, (value, ttl) in entries.items():
+            self._set(key, value, ttl)
+
+    def _scan(self, prefix: str) -> Iterator[str]:
+        now = self.clock()
+        for key, node in self._store.snapshot():
+            if key.startswith(prefix) and (node.expires is None or now < node.expires):
+                yield key
+
+    def _info(self) -> dict[str, object]:
+        store = self._store
+        return {
+            "entries": len(store),
+            "bytes": store.bytes,
+            "max_entries": store.max_entries,
+            "max_bytes": store.max_bytes,
+            "evictions": store.evictions,
+        }
