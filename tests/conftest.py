@@ -1,0 +1,47 @@
+"""What holds for every test: the Hypothesis profiles, and that CI never passes by skipping.
+
+The profile is `HYPOTHESIS_PROFILE`, else `ci` where the environment says `CI`, else `default`. No profile has a
+deadline for one example: a busy machine is not a bug.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+IN_CI = bool(os.environ.get("CI"))
+
+_SLOW_IS_FINE = [HealthCheck.too_slow]
+
+settings.register_profile("default", deadline=None, suppress_health_check=_SLOW_IS_FINE)
+settings.register_profile(
+    "ci", deadline=None, suppress_health_check=_SLOW_IS_FINE, derandomize=True, database=None, print_blob=True
+)
+settings.register_profile(
+    "nightly", deadline=None, suppress_health_check=_SLOW_IS_FINE, max_examples=5_000, print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "default"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a skipped `redis` test fails: the `test` extra brings a server, so none may be missing."""
+    report = yield
+    is_skip = report.skipped and not hasattr(report, "wasxfail")
+    if IN_CI and is_skip and item.get_closest_marker("redis") is not None:
+        report.outcome = "failed"
+        report.longrepr = f"a redis test was skipped in CI: {report.longreprtext}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """In CI a module that skips itself whole fails: nobody would see which tests it held."""
+    report = yield
+    if IN_CI and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"a whole module was skipped in CI: {report.longreprtext}"
+    return report
