@@ -1,1 +1,75 @@
-"""aicache: a pluggable, tiered cache for answers that are slow and cost money."""
+"""aicache: a pluggable, tiered cache for answers that are slow and cost money.
+
+Everything public that an application needs is here, loaded when it is first used; what a library author needs is in
+`aicache.protocols`, `aicache.errors` and `aicache.testing`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aicache._async.tiered import TieredCache as TieredCache
+    from aicache._kernel.results import CacheStats as CacheStats
+    from aicache._kernel.results import Lookup as Lookup
+    from aicache._kernel.results import TierStats as TierStats
+    from aicache._sync.tiered import SyncTieredCache as SyncTieredCache
+    from aicache.codecs import Codec as Codec
+    from aicache.codecs import JsonSerializer as JsonSerializer
+    from aicache.codecs import Lz4Compressor as Lz4Compressor
+    from aicache.codecs import MsgpackSerializer as MsgpackSerializer
+    from aicache.codecs import NullCompressor as NullCompressor
+    from aicache.codecs import ZlibCompressor as ZlibCompressor
+    from aicache.codecs import ZstdCompressor as ZstdCompressor
+    from aicache.errors import AICacheError as AICacheError
+    from aicache.options import UNSET as UNSET
+    from aicache.options import Policy as Policy
+    from aicache.options import Tier as Tier
+    from aicache.protocols import CacheBackend as CacheBackend
+    from aicache.protocols import SyncCacheBackend as SyncCacheBackend
+    from aicache.registry import available_backends as available_backends
+    from aicache.registry import open_backend as open_backend
+    from aicache.registry import open_sync_backend as open_sync_backend
+
+_HOMES = {
+    "AICacheError": "errors",
+    "CacheBackend": "protocols",
+    "CacheStats": "_kernel.results",
+    "Codec": "codecs",
+    "JsonSerializer": "codecs",
+    "Lookup": "_kernel.results",
+    "Lz4Compressor": "codecs",
+    "MsgpackSerializer": "codecs",
+    "NullCompressor": "codecs",
+    "Policy": "options",
+    "SyncCacheBackend": "protocols",
+    "SyncTieredCache": "_sync.tiered",
+    "Tier": "options",
+    "TierStats": "_kernel.results",
+    "TieredCache": "_async.tiered",
+    "UNSET": "options",
+    "ZlibCompressor": "codecs",
+    "ZstdCompressor": "codecs",
+    "available_backends": "registry",
+    "open_backend": "registry",
+    "open_sync_backend": "registry",
+}
+
+__all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll] one table, not two
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version("aicache")
+    elif name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value  # the next use finds it at once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -5,6 +5,7 @@
     │   ├── UnknownBackendError     no backend of that name or URL scheme is installed
     │   └── MissingExtraError       a library behind an extra is not installed (also an ImportError)
     ├── ClosedError             the cache or backend was closed before this call
+    ├── LoadCancelledError      a factory was cancelled, by itself or as the cache was closed
     ├── ReentrantLoadError      a factory asked for the key that it is itself loading
     ├── UnsupportedError        the verb needs a capability that a tier's backend does not have
     ├── InvalidArgumentError    a bad argument (also a ValueError)
@@ -30,6 +31,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidTypeError",
     "KeyEncodingError",
+    "LoadCancelledError",
     "MissingExtraError",
     "ReentrantLoadError",
     "SerializationError",
@@ -72,6 +74,10 @@ class MissingExtraError(ConfigurationError, ImportError):
 
 class ClosedError(AICacheError):
     """The cache or backend was closed; build a new one."""
+
+
+class LoadCancelledError(AICacheError):
+    """The load that this caller waited for was cancelled, by its own factory or because the cache was closed."""
 
 
 class ReentrantLoadError(AICacheError):

@@ -1,0 +1,241 @@
+"""The tiers of one cache, in order: how an item is found, promoted, stored and removed. It speaks of items, not of
+policy.
+
+Two rules keep the tiers from contradicting each other. What is stored goes to the last tier first and what is removed
+leaves the last tier first, so a tier never answers with what a tier below it no longer has. And each step upwards needs
+a pass that still holds (`aicache._kernel.fence`), so what was read or loaded before an invalidation is never stored
+after it.
+
+A chain has the verbs of a tier, so a cache can be a tier of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from aicache._async.tiers import ByteTier, EntryTier, said
+from aicache._kernel.counters import Counters, TierCounters
+from aicache._kernel.fence import Fence, Pass
+from aicache._kernel.item import Item
+from aicache._kernel.lifetime import shorter
+from aicache.codecs import Codec
+from aicache.errors import ConfigurationError, SerializationError, UnsupportedError
+from aicache.options import UNSET, Tier
+
+__all__ = ["Chain", "NestedTier"]
+
+
+AnyTier: TypeAlias = "EntryTier | ByteTier | NestedTier"
+
+
+class Chain:
+    """The tiers of one cache."""
+
+    def __init__(self, tiers: Sequence[AnyTier], codec: Codec) -> None:
+        self.tiers = tuple(tiers)
+        self.codec = codec
+        self.counters = Counters()
+        self.fence = Fence()
+        self._readers = [(at, tier) for at, tier in enumerate(self.tiers) if tier.options.read]
+        self._writers = [tier for tier in reversed(self.tiers) if tier.options.write]
+        self._above = {
+            at: [t for t in reversed(self.tiers[:at]) if t.options.promote and t.options.write]
+            for at, _ in self._readers
+        }
+        self.needs_raw = any(tier.needs_raw for tier in self.tiers)
+        self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
+
+    def item(self, value: object, created: float, ttl: float | None) -> Item:
+        """An item of this chain; raises `SerializationError` where it must be serialized and cannot."""
+        item = Item(value, None, self.codec.loads, created, ttl)
+        if self.needs_raw or (self.isolates and not item.immutable):
+            item.raw = self.codec.dumps(value)
+        return item
+
+    # -- reading
+
+    async def find(self, key: str, granted: Mapping[str, Pass], *, with_life: bool = False) -> tuple[Item, str] | str:
+        """The item and the name of its tier, promoted to the tiers above; or what each tier said."""
+        said: list[str] = []
+        for at, tier in self._readers:
+            above = self._above[at]
+            item = await tier.read(key, with_life=with_life or bool(above))
+            if isinstance(item, Item):
+                if above:
+                    await self._promote(above, {key: item}, granted)
+                return item, tier.counters.name
+            said.append(f"{tier.counters.name}: {item}")
+        self.counters.misses += 1
+        return "; ".join(said)
+
+    async def find_many(self, keys: Sequence[str], granted: Mapping[str, Pass]) -> dict[str, Item]:
+        """The found ones, each tier asked once for those still missing."""
+        found: dict[str, Item] = {}
+        for at, tier in self._readers:
+            missing = [key for key in keys if key not in found]
+            if not missing:
+                break
+            above = self._above[at]
+            items = await tier.read_many(missing, with_life=bool(above))
+            if items and above:
+                await self._promote(above, items, granted)
+            found |= items
+        self.counters.misses += len(keys) - len(found)
+        return found
+
+    async def _promote(
+        self,
+        above: Sequence[AnyTier],
+        items: Mapping[str, Item],
+        granted: Mapping[str, Pass],
+    ) -> None:
+        living = {key: item for key, item in items.items() if item.ttl is None or item.ttl > 0}
+        for tier in above:
+            tier.counters.promotions += await tier.store(living, granted, is_fill=True)
+
+    # -- writing
+
+    async def fill(self, items: Mapping[str, Item], granted: Mapping[str, Pass]) -> None:
+        """Store what was loaded under passes that were taken before the load began."""
+        for tier in self._writers:
+            await tier.store(items, granted, is_fill=True)
+        self.counters.overtaken += sum([not granted[key].holds for key in items])
+
+    async def write(self, items: Mapping[str, Item]) -> None:
+        """Store what the caller says; whatever else is on its way under these keys is older, and is not stored."""
+        keys = list(items)
+        self.fence.revoke(keys)
+        done = False
+        with self.fence.enter(keys) as granted:
+            try:
+                for tier in self._writers:
+                    await tier.store(items, granted, is_fill=False)
+                    for held in granted.values():
+                        held.renew()  # a read of this tier that began before is old news to the tiers above
+                done = True
+            finally:
+                overtaken = [key for key in keys if not (done and granted[key].holds)]
+                if overtaken:  # or cancelled: the tiers above may hold what is no longer true
+                    self.drop(overtaken)
+
+    # -- removing
+
+    async def remove(self, keys: Sequence[str]) -> int:
+        """Forget keys in every tier; returns how many were there, in the tier that had most of them."""
+        self.fence.revoke(keys)
+        most = self.drop(keys)
+        for tier in reversed(self.tiers):
+            most = max(most, await tier.remove(keys))
+            self.fence.revoke(keys)
+        return max(most, self.drop(keys))
+
+    def drop(self, keys: Sequence[str]) -> int:
+        """Forget keys in the tiers of this process, at once; returns how many were there."""
+        return max([tier.drop(keys) for tier in self.tiers])
+
+    async def clear(self) -> None:
+        """Forget everything in every tier; raises `UnsupportedError`, with nothing changed, where one of them
+        cannot.
+        """
+        for tier in self.tiers:
+            if not tier.can_clear:
+                raise UnsupportedError(
+                    f"tier {tier.counters.name!r} cannot clear: its backend has no clear(); "
+                    "give it one, or delete the keys one by one"
+                )
+        self.fence.revoke_all()
+        for tier in reversed(self.tiers):
+            await tier.clear()
+            self.fence.revoke_all()
+
+    async def aclose(self) -> None:
+        """Close every tier, the last too where the first fails to."""
+        error: BaseException | None = None
+        for tier in self.tiers:
+            try:
+                await tier.aclose()
+            except Exception as failed:
+                error = failed
+        if error is not None:
+            raise error
+
+
+class NestedTier:
+    """A tier that is a cache of its own, with its own codec, counts and fence."""
+
+    def __init__(self, chain: Chain, options: Tier, name: str) -> None:
+        if options.timeout is not UNSET:
+            raise ConfigurationError(
+                f"tier {name!r} is a cache; set the timeout on its own tiers and leave it out here"
+            )
+        self.chain = chain
+        self.options = options
+        self.counters = TierCounters(name)
+        self.in_process = chain.tiers[0].in_process
+        self.can_clear = all(tier.can_clear for tier in chain.tiers)
+        self.needs_raw = bool(options.min_bytes or options.max_bytes is not None)
+
+    async def read(self, key: str, *, with_life: bool) -> Item | str:
+        """The item, or the reasons why there is none."""
+        with self.chain.fence.enter([key]) as granted:
+            found = await self.chain.find(key, granted, with_life=with_life)
+        if isinstance(found, str):
+            self.counters.misses += 1
+            return f"({found})"
+        self.counters.hits += 1
+        return found[0]
+
+    async def read_many(self, keys: Sequence[str], *, with_life: bool) -> dict[str, Item]:
+        """The found ones."""
+        if with_life:  # a batch does not ask for lives that its own tiers have no use for
+            read = {key: await self.read(key, with_life=True) for key in keys}
+            return {key: item for key, item in read.items() if isinstance(item, Item)}
+        with self.chain.fence.enter(keys) as granted:
+            found = await self.chain.find_many(keys, granted)
+        self.counters.hits += len(found)
+        self.counters.misses += len(keys) - len(found)
+        return found
+
+    async def store(self, items: Mapping[str, Item], passes: Mapping[str, Pass], *, is_fill: bool) -> int:
+        """Store those whose pass holds and that fit; a fill whose pass was revoked on its way is taken out again."""
+        own = {key: mine for key, item in items.items() if passes[key].holds and (mine := self._adopted(item))}
+        if own:
+            await self.chain.write(own)
+            self.counters.writes += len(own)
+            late = [key for key in own if is_fill and not passes[key].holds]
+            if late:
+                await self.chain.remove(late)
+        return len(own)
+
+    def _adopted(self, item: Item) -> Item | None:
+        options, raw = self.options, item.raw
+        if raw is not None and not options.min_bytes <= len(raw) <= (options.max_bytes or len(raw)):
+            self.counters.skipped += 1
+            return None
+        try:
+            return self.chain.item(item.for_another(), item.created, shorter(item.ttl, options.max_ttl))
+        except SerializationError:
+            self.counters.skipped += 1
+            return None
+
+    def describe(self) -> str:
+        """What this tier really does, in a line for itself and one for each of its own tiers."""
+        inner = "".join(f"\n   - {tier.describe()}" for tier in self.chain.tiers)
+        return f"{self.counters.name}: a cache of its own{said(self.options)}{inner}"
+
+    def drop(self, keys: Sequence[str]) -> int:
+        """Forget keys in the tiers of this process, at once; returns how many were there."""
+        return self.chain.drop(keys)
+
+    async def remove(self, keys: Sequence[str]) -> int:
+        """Forget keys; returns how many were there."""
+        return await self.chain.remove(keys)
+
+    async def clear(self) -> None:
+        """Forget everything."""
+        await self.chain.clear()
+
+    async def aclose(self) -> None:
+        """Close its tiers."""
+        await self.chain.aclose()

@@ -1,0 +1,142 @@
+"""Single flight: one load of a key at a time, however many callers want it. Written by hand in both flavours.
+
+The load runs in a task of its own, so no caller's cancellation can harm another; each caller waits on a future of its
+own. When the last of them has left, the load is cancelled. A factory that waits, directly or through other loads, for
+the load it is part of would wait for ever: who waits for whom is known, so that is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import ContextVar, copy_context
+from typing import Any
+
+from aicache._kernel.counters import Counters
+from aicache._kernel.fence import Pass
+from aicache._kernel.item import Item
+from aicache.errors import LoadCancelledError, ReentrantLoadError
+
+__all__ = ["Flight", "Flights"]
+
+_current: ContextVar[Flight | None] = ContextVar("aicache_flight", default=None)
+
+
+class Flight:
+    """One load of one key or more, with the futures of those who wait for it."""
+
+    __slots__ = ("landed", "passes", "task", "waiters", "waits_for")
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.waiters: dict[str, list[asyncio.Future[Item | None]]] = {key: [] for key in keys}
+        self.passes: Mapping[str, Pass] = {}
+        self.waits_for: list[Flight] = []
+        self.task: asyncio.Task[dict[str, Item]] | None = None
+        self.landed = False
+
+    def may_be_joined(self, key: str) -> bool:
+        """False once the key was written or invalidated: who asks now must not get what was loaded before."""
+        granted = self.passes.get(key)
+        return not self.landed and (granted is None or granted.holds)
+
+    def reaches(self, other: Flight) -> bool:
+        """Whether this load waits for `other`, through any number of loads."""
+        return self is other or any(flight.reaches(other) for flight in self.waits_for)
+
+    def leave(self, key: str, future: asyncio.Future[Item | None]) -> None:
+        """One caller waits no longer; nobody left means that nobody wants the answer."""
+        if future.done() and not future.cancelled():
+            future.exception()  # seen: nobody else will look
+        future.cancel()
+        waiting = self.waiters[key]
+        if future in waiting:
+            waiting.remove(future)
+        if not self.landed and self.task is not None and not any(self.waiters.values()):
+            self.landed = True  # whoever asks from now on starts afresh
+            self.task.cancel()
+
+
+Load = Callable[[Flight, list[str]], Coroutine[Any, Any, dict[str, Item]]]
+
+
+class Flights:
+    """The loads under way, by event loop and key."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._table: dict[tuple[asyncio.AbstractEventLoop, str], Flight] = {}
+
+    async def run(self, keys: Sequence[str], load: Load) -> dict[str, tuple[Item | None, bool]]:
+        """Each key's item (None: the load did not bring it), and whether it came from a load that was under way
+        already.
+
+        `load` is called with a flight and the keys that nobody is loading, if there are any. Raises what it raised.
+        """
+        loop = asyncio.get_running_loop()
+        outer = _current.get()
+        if outer is not None and outer.landed:
+            outer = None
+        joined: dict[str, Flight] = {}
+        mine: list[str] = []
+        for key in keys:
+            flight = self._table.get((loop, key))
+            if flight is None or not flight.may_be_joined(key):
+                mine.append(key)
+            elif outer is not None and flight.reaches(outer):
+                raise ReentrantLoadError(
+                    f"the factory that loads {key!r} waits for {key!r} itself; call the inner function directly"
+                )
+            else:
+                joined[key] = flight
+        self._counters.joins += len(joined)
+        boarded = dict(joined)
+        if mine:
+            flight = self._start(loop, mine, load)
+            boarded.update(dict.fromkeys(mine, flight))
+        waiting: dict[str, asyncio.Future[Item | None]] = {}
+        for key in keys:
+            waiting[key] = loop.create_future()
+            boarded[key].waiters[key].append(waiting[key])
+        if outer is not None:
+            outer.waits_for.extend(boarded.values())
+        try:
+            return {key: (await waiting[key], key in joined) for key in keys}
+        finally:
+            for key, future in waiting.items():
+                boarded[key].leave(key, future)
+            if outer is not None:
+                for flight in boarded.values():
+                    outer.waits_for.remove(flight)
+
+    def _start(self, loop: asyncio.AbstractEventLoop, keys: list[str], load: Load) -> Flight:
+        flight = Flight(keys)
+        for key in keys:
+            self._table[loop, key] = flight
+        context = copy_context()
+        context.run(_current.set, flight)
+        flight.task = loop.create_task(load(flight, keys), context=context)
+
+        def land(task: asyncio.Task[dict[str, Item]]) -> None:
+            flight.landed = True
+            error = LoadCancelledError("the load was cancelled") if task.cancelled() else task.exception()
+            for key, waiting in flight.waiters.items():
+                if self._table.get((loop, key)) is flight:
+                    del self._table[loop, key]
+                for future in waiting:
+                    if future.done():
+                        continue
+                    if error is None:
+                        future.set_result(task.result().get(key))
+                    else:
+                        future.set_exception(error)
+
+        flight.task.add_done_callback(land)
+        return flight
+
+    async def aclose(self) -> None:
+        """Cancel what is under way on this event loop and wait for it to end."""
+        loop = asyncio.get_running_loop()
+        tasks = {flight.task for (owner, _), flight in self._table.items() if owner is loop and flight.task is not None}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

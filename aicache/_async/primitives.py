@@ -1,0 +1,28 @@
+"""What the two flavours do differently: waiting with a bound, and calling a factory. Written by hand on both sides."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+__all__ = ["IS_ASYNC", "bounded", "call"]
+
+T = TypeVar("T")
+
+IS_ASYNC: Final = True
+
+
+async def bounded(answer: Awaitable[T], seconds: float | None) -> T:
+    """Wait for a backend's answer, `seconds` at most (None: its backend sees to that); raises `TimeoutError`."""
+    if seconds is None:
+        return await answer
+    async with asyncio.timeout(seconds):
+        return await answer
+
+
+async def call(factory: Callable[..., Any], *arguments: Any) -> Any:
+    """The factory's value, awaited where it is an awaitable."""
+    value = factory(*arguments)
+    return await value if inspect.isawaitable(value) else value

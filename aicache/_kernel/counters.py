@@ -1,0 +1,62 @@
+"""The running counts behind `stats()`. Plain attributes: a hit costs one increment."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from aicache._kernel.results import CacheStats, TierStats
+
+__all__ = ["Counters", "TierCounters"]
+
+
+class TierCounters:
+    """What one tier counts; the fields are those of `TierStats`."""
+
+    __slots__ = (
+        "errors", "hits", "misses", "name", "promotions", "raw_bytes", "refused", "skipped", "stored_bytes", "timeouts",
+        "writes",
+    )  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.hits = self.misses = self.errors = self.timeouts = 0
+        self.writes = self.promotions = self.skipped = self.raw_bytes = self.stored_bytes = 0
+        self.refused: dict[str, int] = {}
+
+    def snapshot(self) -> TierStats:
+        """The counts as they are now."""
+        return TierStats(
+            name=self.name,
+            hits=self.hits,
+            misses=self.misses,
+            errors=self.errors,
+            timeouts=self.timeouts,
+            refused=MappingProxyType(dict(self.refused)),
+            writes=self.writes,
+            promotions=self.promotions,
+            skipped=self.skipped,
+            raw_bytes=self.raw_bytes,
+            stored_bytes=self.stored_bytes,
+        )
+
+
+class Counters:
+    """What a cache counts beside its tiers; the fields are those of `CacheStats`."""
+
+    __slots__ = ("joins", "load_errors", "loads", "misses", "overtaken", "unserializable")
+
+    def __init__(self) -> None:
+        self.misses = self.loads = self.load_errors = self.joins = self.unserializable = self.overtaken = 0
+
+    def snapshot(self, tiers: tuple[TierStats, ...]) -> CacheStats:
+        """The counts as they are now, with those of the tiers."""
+        return CacheStats(
+            hits=sum(tier.hits for tier in tiers),
+            misses=self.misses,
+            loads=self.loads,
+            load_errors=self.load_errors,
+            joins=self.joins,
+            unserializable=self.unserializable,
+            overtaken=self.overtaken,
+            tiers=tiers,
+        )

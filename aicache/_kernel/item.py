@@ -1,0 +1,50 @@
+"""One value on its way between a caller, a codec and the tiers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aicache._kernel.immutable import is_immutable
+
+__all__ = ["Item"]
+
+
+class Item:
+    """A value with what is needed to store it anywhere and to hand it out again.
+
+    `value`: the value, for one caller only unless `immutable`.
+    `raw`: its serialized bytes; None where no tier needs them.
+    `thaw`: makes a fresh value from `raw`; the `loads` of the serializer that made it.
+    `created`: when the value was made, in seconds since the epoch.
+    `ttl`: seconds it still lives (None: no expiry), or `unknown_ttl` where its store could not say.
+    `packed`: `raw` as compressed for byte stores, once a tier has asked for it.
+    """
+
+    __slots__ = ("created", "immutable", "packed", "raw", "thaw", "ttl", "ttl_known", "value")
+
+    def __init__(
+        self,
+        value: Any,
+        raw: bytes | None,
+        thaw: Callable[[bytes], Any],
+        created: float,
+        ttl: float | None,
+        *,
+        ttl_known: bool = True,
+    ) -> None:
+        self.value = value
+        self.raw = raw
+        self.thaw = thaw
+        self.created = created
+        self.ttl = ttl
+        self.ttl_known = ttl_known
+        self.immutable = is_immutable(value)
+        self.packed: Any = None
+
+    def for_another(self) -> Any:
+        """The value for one more caller: shared where nobody can change it, else made afresh.
+
+        A mutable value that could not be serialized is shared too: there is nothing to make another from.
+        """
+        return self.value if self.immutable or self.raw is None else self.thaw(self.raw)

@@ -1,0 +1,94 @@
+"""What a cache tells about itself: one look-up explained, and its statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["CacheStats", "Lookup", "TierStats"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """What `lookup` found, and why.
+
+    `found`: whether there is a value; a stored None is one.
+    `value`: the value, or None on a miss.
+    `tier`: the name of the tier that had it; None on a miss.
+    `age`: seconds since the value was made, by the clocks of its writer and this reader; None on a miss.
+    `ttl_left`: seconds until it ends; None: no expiry, or a miss.
+    `stale`: whether it is past its ttl.
+    `reason`: on a miss, what each tier said, as `memory: absent; redis: refused (tag)`; on a hit, None.
+    """
+
+    found: bool
+    value: Any = None
+    tier: str | None = None
+    age: float | None = None
+    ttl_left: float | None = None
+    stale: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierStats:
+    """Counts of one tier since the cache was built.
+
+    `hits`, `misses`: look-ups that reached this tier. A failure, a timeout and a refusal are misses too.
+    `errors`, `timeouts`: calls that failed or did not answer in time; what they were to write or delete was not.
+    `refused`: entries that were there and not trusted, by reason.
+    `writes`: values stored, the promoted ones among them; `promotions`: those copied up from a lower tier.
+    `skipped`: values that did not fit the tier's bounds.
+    `raw_bytes`, `stored_bytes`: sizes of what was written, as serialized and as stored (compressed, in its envelope);
+    both 0 for an in-process tier, which stores no envelopes.
+    """
+
+    name: str
+    hits: int = 0
+    misses: int = 0
+    errors: int = 0
+    timeouts: int = 0
+    refused: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    writes: int = 0
+    promotions: int = 0
+    skipped: int = 0
+    raw_bytes: int = 0
+    stored_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStats:
+    """Counts of one cache since it was built. Under threads they may fall short by a few: a hit takes no lock.
+
+    `hits`: look-ups answered by some tier; `misses`: by none.
+    `loads`: calls of a factory; `load_errors`: those that raised.
+    `joins`: callers who got the answer of a load that was under way, instead of making one: stampedes avoided.
+    `unserializable`: values that a factory returned and that cannot be kept; their callers got them all the same.
+    `overtaken`: values not stored because their key was written or invalidated while they were on their way.
+    `tiers`: the same for each tier, in order.
+    """
+
+    hits: int
+    misses: int
+    loads: int
+    load_errors: int
+    joins: int
+    unserializable: int
+    overtaken: int
+    tiers: tuple[TierStats, ...]
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """Hits as a share of look-ups, from 0 to 1; None before the first look-up."""
+        total = self.hits + self.misses
+        return self.hits / total if total else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain dicts and lists, for JSON."""
+        plain = {name: getattr(self, name) for name in self.__slots__ if name != "tiers"}
+        tiers = [
+            {**{n: getattr(tier, n) for n in tier.__slots__}, "refused": dict(tier.refused)} for tier in self.tiers
+        ]
+        return {**plain, "hit_ratio": self.hit_ratio, "tiers": tiers}

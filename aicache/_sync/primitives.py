@@ -1,0 +1,33 @@
+"""What the two flavours do differently: waiting with a bound, and calling a factory. Written by hand on both sides."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from aicache.errors import InvalidTypeError
+
+__all__ = ["IS_ASYNC", "bounded", "call"]
+
+T = TypeVar("T")
+
+IS_ASYNC: Final = False
+
+
+def bounded(answer: T, seconds: float | None) -> T:  # noqa: ARG001 a sync backend keeps its own deadline; see tiers.py
+    """The backend's answer, which is there already: nothing can interrupt a thread, so the constructor refused
+    `seconds`.
+    """
+    return answer
+
+
+def call(factory: Callable[..., Any], *arguments: Any) -> Any:
+    """The factory's value; raises where the factory is an async one."""
+    value = factory(*arguments)
+    if inspect.iscoroutine(value):
+        value.close()
+        raise InvalidTypeError(
+            f"factory must return a value here, got a coroutine from {factory!r}; use TieredCache for async factories"
+        )
+    return value
