@@ -1,4 +1,5 @@
-"""Writes the sync twins: `aicache/_sync/*.py` from `aicache/_async/*.py`, token by token.
+"""Writes the sync twins, token by token: `_sync/*.py` from `_async/*.py` and `_sync.py` from `_async.py`, wherever there
+are such in `aicache` and `backends`.
 
     python aicache/_tools/twins.py            writes the twins (needs ruff, which lays them out)
     python aicache/_tools/twins.py --check    lists what is wrong with them (needs nothing but Python)
@@ -31,15 +32,17 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-SOURCES: Final = "aicache/_async"
-TWINS: Final = "aicache/_sync"
+TREES: Final = ("aicache", "backends")
 
-BY_HAND: Final = frozenset({"__init__.py", "flights.py", "primitives.py"})
+BY_HAND: Final = frozenset({"aicache/_async/__init__.py", "aicache/_async/flights.py", "aicache/_async/primitives.py"})
 
 NAMES: Final = {
     "_async": "_sync",
     "aclose": "close",
+    "AsyncIterator": "Iterator",
     "CacheBackend": "SyncCacheBackend",
+    "MemoryBackend": "SyncMemoryBackend",
+    "NullBackend": "SyncNullBackend",
     "SupportsClear": "SyncSupportsClear",
     "SupportsMany": "SyncSupportsMany",
     "SupportsTTL": "SyncSupportsTTL",
@@ -198,64 +201,71 @@ def _edited(text: str, edits: Iterable[Edit]) -> str:
 
 
 def generated(root: Path) -> tuple[dict[str, str], list[str]]:
-    """Each twin by file name, not yet laid out, and what is wrong with the sources and the tables."""
+    """Each twin by its source, not yet laid out, and what is wrong with the sources and the tables."""
     twins: dict[str, str] = {}
     faults: list[str] = []
     used: set[str] = set()
-    for name in sorted(_names(root / SOURCES) - BY_HAND):
+    for source in sorted(_paths(root, "_async") - BY_HAND):
         try:
-            twin = twin_of((root / SOURCES / name).read_text(encoding="utf-8"), used)
-            compile(twin, f"{TWINS}/{name}", "exec", dont_inherit=True)
+            twin = twin_of((root / source).read_text(encoding="utf-8"), used)
+            compile(twin, source, "exec", dont_inherit=True)
         except (UnsuitableError, SyntaxError, tokenize.TokenError) as fault:
-            faults.append(f"{SOURCES}/{name}: {fault}")
+            faults.append(f"{source}: {fault}")
         else:
-            twins[name] = twin
-    faults += [f"{name!r} is renamed by twins.py and is nowhere in {SOURCES}" for name in sorted(NAMES.keys() - used)]
-    faults += [f"{name!r} is unwrapped by twins.py and is nowhere in {SOURCES}" for name in sorted(UNWRAPPED - used)]
+            twins[source] = twin
+    faults += [f"twins.py renames {name!r}, which is in no source" for name in sorted(NAMES.keys() - used)]
+    faults += [f"twins.py unwraps {name!r}, which is in no source" for name in sorted(UNWRAPPED - used)]
     return twins, faults
 
 
 def faults_of(root: Path) -> list[str]:
     """What is wrong with the twins, one line for each fault; empty where nothing is."""
-    twins, faults = generated(root)
-    for name, made in twins.items():
-        twin = root / TWINS / name
-        if not twin.exists():
-            faults.append(f"{TWINS}/{name} is missing; run twins.py")
+    generates, faults = generated(root)
+    for source, made in generates.items():
+        twin = _twin(source)
+        if not (root / twin).exists():
+            faults.append(f"{twin} is missing; run twins.py")
             continue
-        text = twin.read_text(encoding="utf-8")
+        text = (root / twin).read_text(encoding="utf-8")
         first = _FIRST_LINE.match(text)
         if first is None:
-            faults.append(f"{TWINS}/{name} was not generated; name it in BY_HAND, or remove it and run twins.py")
+            faults.append(f"{twin} was not generated; name {source} in BY_HAND, or remove the twin and run twins.py")
         elif first["made"] != _digest(made):
-            faults.append(f"{TWINS}/{name} is stale: its source has changed; run twins.py")
+            faults.append(f"{twin} is stale: its source has changed; run twins.py")
         elif first["body"] != _digest(text[first.end() :]):
-            faults.append(f"{TWINS}/{name} was edited; edit {SOURCES}/{name} and run twins.py")
-    sources, there = _names(root / SOURCES), _names(root / TWINS)
-    faults += [f"{SOURCES}/{name} is missing, and BY_HAND names it" for name in sorted(BY_HAND - sources)]
-    faults += [f"{TWINS}/{name} is missing, and BY_HAND names it" for name in sorted(BY_HAND - there)]
+            faults.append(f"{twin} was edited; edit {source} and run twins.py")
+    sources, twins = _paths(root, "_async"), _paths(root, "_sync")
+    by_hand = BY_HAND | set(map(_twin, BY_HAND))
+    faults += [f"{path} is missing, and BY_HAND names the pair" for path in sorted(by_hand - sources - twins)]
     faults += [
-        f"{TWINS}/{name} is an orphan: it has no source; remove it" for name in sorted(there - sources - BY_HAND)
+        f"{path} is an orphan: it has no source; remove it"
+        for path in sorted(twins - set(map(_twin, sources)) - by_hand)
     ]
     return faults
 
 
 def write(root: Path) -> list[str]:
-    """Write the twins that have changed and return their names; a source with a fault is passed over."""
+    """Write the twins that have changed and return their paths; a source with a fault is passed over."""
     changed: list[str] = []
-    for name, made in generated(root)[0].items():
-        path = root / TWINS / name
-        body = _laid_out(made, path)
+    for source, made in generated(root)[0].items():
+        twin = _twin(source)
+        body = _laid_out(made, root / twin)
         digests = f"({_digest(made)} {_digest(body)})"
-        first = f"# Generated by aicache/_tools/twins.py from {SOURCES}/{name} {digests}; do not edit.\n"
-        if not path.exists() or path.read_text(encoding="utf-8") != first + body:
-            path.write_text(first + body, encoding="utf-8")
-            changed.append(name)
+        text = f"# Generated by aicache/_tools/twins.py from {source} {digests}; do not edit.\n{body}"
+        path = root / twin
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            changed.append(twin)
     return changed
 
 
-def _names(folder: Path) -> set[str]:
-    return {path.name for path in folder.glob("*.py")}
+def _paths(root: Path, flavour: str) -> set[str]:
+    patterns = [f"{tree}/**/{end}" for tree in TREES for end in (f"{flavour}/*.py", f"{flavour}.py")]
+    return {path.relative_to(root).as_posix() for pattern in patterns for path in root.glob(pattern)}
+
+
+def _twin(source: str) -> str:
+    return source.replace("/_async/", "/_sync/").replace("/_async.py", "/_sync.py")
 
 
 def _digest(text: str) -> str:
@@ -282,8 +292,8 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         print(__doc__)
         return 2
-    for name in [] if arguments else write(ROOT):
-        print(f"wrote {TWINS}/{name}")
+    for path in [] if arguments else write(ROOT):
+        print(f"wrote {path}")
     faults = faults_of(ROOT)
     print("\n".join(faults) or "each twin is what its source generates")
     return 1 if faults else 0

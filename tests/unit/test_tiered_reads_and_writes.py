@@ -44,7 +44,7 @@ async def test_a_miss_is_the_default_and_a_stored_none_is_a_hit(flavour):
     assert (await cache.lookup("none")).found
 
 
-@pytest.mark.parametrize("value", [None, 0, False, "", b"", [], {}, ()])
+@pytest.mark.parametrize("value", [None, 0, False, "", b"", [], {}, ()], ids=repr)
 async def test_an_empty_value_is_a_value(flavour, value):
     store = flavour.store()
     plant(store, "k", value)
@@ -321,7 +321,7 @@ async def test_lookup_explains_a_miss(flavour):
     assert found.reason == "memory: absent; damaged: refused (tag); failing: error (OSError)"
 
 
-@pytest.mark.parametrize("data", [b"", b"junk", b"\x80\x04N.", sealed("another", 1), sealed("k", 1)[:-1]])
+@pytest.mark.parametrize("data", [b"", b"junk", b"\x80\x04N.", sealed("another", 1), sealed("k", 1)[:-1]], ids=["empty", "junk", "pickle", "another key", "truncated"])
 async def test_untrusted_bytes_are_a_counted_miss(flavour, data):
     store = flavour.store()
     store.data["k"] = (data, None)
