@@ -1,5 +1,5 @@
-"""Writes the sync twins, token by token: `_sync/*.py` from `_async/*.py` and `_sync.py` from `_async.py`, wherever there
-are such in `aicache` and `backends`.
+"""Writes the sync twins, token by token: `_sync/*.py` from `_async/*.py`, and `_sync.py` from `_async.py`, wherever
+there are such in `aicache` and `backends`.
 
     python aicache/_tools/twins.py            writes the twins (needs ruff, which lays them out)
     python aicache/_tools/twins.py --check    lists what is wrong with them (needs nothing but Python)

@@ -13,8 +13,8 @@ import pytest
 from aicache._tools import twins
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = Path("aicache/_async/tiers.py")
-TWIN = Path("aicache/_sync/tiers.py")
+SOURCE = "aicache/_async/tiers.py"
+TWIN = "aicache/_sync/tiers.py"
 
 
 def check(root: Path) -> subprocess.CompletedProcess[str]:
@@ -25,8 +25,8 @@ def check(root: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for folder in ("_async", "_sync", "_tools"):
-        shutil.copytree(ROOT / "aicache" / folder, tmp_path / "aicache" / folder)
+    for folder in ("aicache", "backends"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
@@ -59,6 +59,12 @@ def edited(tree: Path) -> str:
     return f"{TWIN} was edited; edit {SOURCE} and run twins.py\n"
 
 
+def edited_backend(tree: Path) -> str:
+    with (tree / "backends/aicache_null/_sync.py").open("a", encoding="utf-8") as twin:
+        twin.write("# a quick fix\n")
+    return "backends/aicache_null/_sync.py was edited; edit backends/aicache_null/_async.py and run twins.py\n"
+
+
 def missing(tree: Path) -> str:
     (tree / TWIN).unlink()
     return f"{TWIN} is missing; run twins.py\n"
@@ -71,22 +77,22 @@ def orphaned(tree: Path) -> str:
 
 def written_by_hand(tree: Path) -> str:
     (tree / TWIN).write_text("value = 1\n", encoding="utf-8")
-    return f"{TWIN} was not generated; name it in BY_HAND, or remove it and run twins.py\n"
+    return f"{TWIN} was not generated; name {SOURCE} in BY_HAND, or remove the twin and run twins.py\n"
 
 
 def one_side_of_a_pair(tree: Path) -> str:
     (tree / "aicache/_sync/primitives.py").unlink()
-    return "aicache/_sync/primitives.py is missing, and BY_HAND names it\n"
+    return "aicache/_sync/primitives.py is missing, and BY_HAND names the pair\n"
 
 
 def other_side_of_a_pair(tree: Path) -> str:
     (tree / "aicache/_async/primitives.py").unlink()
-    return "aicache/_async/primitives.py is missing, and BY_HAND names it\n"
+    return "aicache/_async/primitives.py is missing, and BY_HAND names the pair\n"
 
 
 def unused_rename(tree: Path) -> str:
     edit(tree / "aicache/_tools/twins.py", '    "_async": "_sync",\n', '    "_async": "_sync",\n    "nowhere": "x",\n')
-    return "'nowhere' is renamed by twins.py and is nowhere in aicache/_async\n"
+    return "twins.py renames 'nowhere', which is in no source\n"
 
 
 def changed_rename(tree: Path) -> str:
@@ -105,6 +111,7 @@ def unfinished_source(tree: Path) -> str:
         stale,
         stale_by_a_comment,
         edited,
+        edited_backend,
         missing,
         orphaned,
         written_by_hand,
