@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, Literal, ParamSpec, Protocol, TypeVar
 
-from aicache._async.primitives import IS_ASYNC
+from aicache._async.primitives import check_function
 from aicache._kernel.arguments import namer
-from aicache.errors import ConfigurationError
 from aicache.options import Unset
 
 __all__ = ["CachedFunction", "decorate"]
@@ -51,8 +49,7 @@ def decorate(
     function: Callable[..., Any],
 ) -> CachedFunction[..., Any]:
     """`function` with its answers kept in `cache`."""
-    if not IS_ASYNC and inspect.iscoroutinefunction(function):
-        raise ConfigurationError(f"{function.__qualname__} is an async function; decorate it with a TieredCache")
+    check_function(function)
     name = namer(function) if key is None else key
 
     @wraps(function)

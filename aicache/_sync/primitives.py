@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from aicache.errors import InvalidTypeError
+from aicache.errors import ConfigurationError, InvalidTypeError
 
-__all__ = ["IS_ASYNC", "bounded", "call"]
+__all__ = ["IS_ASYNC", "bounded", "call", "check_function"]
 
 T = TypeVar("T")
 
@@ -20,6 +20,12 @@ def bounded(answer: T, seconds: float | None) -> T:  # noqa: ARG001 a sync backe
     `seconds`.
     """
     return answer
+
+
+def check_function(function: Callable[..., Any]) -> None:
+    """Raise where the function to be decorated is an async one."""
+    if inspect.iscoroutinefunction(function):
+        raise ConfigurationError(f"{function.__qualname__} is an async function; decorate it with a TieredCache")
 
 
 def call(factory: Callable[..., Any], *arguments: Any) -> Any:

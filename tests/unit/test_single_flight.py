@@ -1,4 +1,4 @@
-"""One load of a key at a time, whoever is cancelled, whatever fails. The async flavour; threads are in their own file."""
+"""One load of a key at a time, whoever is cancelled, whatever fails: the async flavour. Threads have their own file."""
 
 from __future__ import annotations
 
@@ -200,7 +200,9 @@ async def test_what_a_factory_starts_and_leaves_behind_may_ask_for_its_key(cache
 async def test_a_load_that_began_before_an_invalidation_is_not_joined_after_it_nor_stored(cache, invalidate):
     before, after = Factory("before"), Factory("after")
     (early,) = await started(cache, before, 1)
-    await {"delete": lambda: cache.delete("k"), "clear": cache.clear, "set": lambda: cache.set("k", "set")}[invalidate]()
+    await {"delete": lambda: cache.delete("k"), "clear": cache.clear, "set": lambda: cache.set("k", "set")}[
+        invalidate
+    ]()
     before.gate.set()
     if invalidate == "set":
         assert await cache.get("k") == "set"

@@ -290,7 +290,7 @@ async def test_clear_changes_nothing_where_a_tier_cannot(flavour):
     memory, store = flavour.memory(), flavour.store()
     cache = flavour.cache(memory, store)
     await cache.set("k", 1)
-    with pytest.raises(UnsupportedError, match="'(sync)?dict' cannot clear"):
+    with pytest.raises(UnsupportedError, match=r"'(sync)?dict' cannot clear"):
         await cache.clear()
     assert await cache.get("k") == 1
 
@@ -321,7 +321,11 @@ async def test_lookup_explains_a_miss(flavour):
     assert found.reason == "memory: absent; damaged: refused (tag); failing: error (OSError)"
 
 
-@pytest.mark.parametrize("data", [b"", b"junk", b"\x80\x04N.", sealed("another", 1), sealed("k", 1)[:-1]], ids=["empty", "junk", "pickle", "another key", "truncated"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"junk", b"\x80\x04N.", sealed("another", 1), sealed("k", 1)[:-1]],
+    ids=["empty", "junk", "pickle", "another key", "truncated"],
+)
 async def test_untrusted_bytes_are_a_counted_miss(flavour, data):
     store = flavour.store()
     store.data["k"] = (data, None)

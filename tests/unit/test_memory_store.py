@@ -1,0 +1,270 @@
+"""The memory backend's bounds, eviction and expiry, checked on its inside."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
+from aicache.testing import FakeClock
+from aicache_memory import MemoryBackend, SyncMemoryBackend
+
+
+def put(memory, key, value="v", *, size=1, ttl=None):
+    return memory.put(key, value, thaw=None, size=size, created=0.0, ttl=ttl)
+
+
+def check(memory):
+    """The structure holds together: queue, tables, buckets and sums say the same."""
+    store = memory._store
+    nodes, node, older = [], store._oldest, None
+    while node is not None:
+        assert node.older is older
+        nodes.append(node)
+        older, node = node, node.newer
+    assert store._newest is older
+    assert len(nodes) == len(store) == len(store.live) + len(store.raw)
+    assert not store.live.keys() & store.raw.keys()
+    assert store.bytes == sum(node.size for node in nodes)
+    assert store._hand is None or store._hand in nodes
+    filed = [node for bucket in store._buckets.values() for node in bucket]
+    assert {id(node) for node in filed} == {id(node) for node in nodes if node.expires is not None}
+    assert sorted(store._ends) == sorted(store._buckets)
+    assert store.max_entries is None or len(nodes) <= store.max_entries
+    assert store.max_bytes is None or store.bytes <= store.max_bytes
+
+
+class Sieve:
+    """SIEVE as its paper words it, on a plain list: the oracle."""
+
+    def __init__(self, capacity):
+        self.capacity, self.queue, self.visited, self.hand = capacity, [], {}, None
+
+    def hit(self, key):
+        if key in self.visited:
+            self.visited[key] = True
+            return True
+        return False
+
+    def insert(self, key):
+        if len(self.queue) >= self.capacity:
+            at = self.queue.index(self.hand) if self.hand in self.queue else 0
+            while self.visited[self.queue[at]]:
+                self.visited[self.queue[at]] = False
+                at = (at + 1) % len(self.queue)
+            victim = self.queue.pop(at)
+            del self.visited[victim]
+            self.hand = self.queue[at] if at < len(self.queue) else None
+        self.queue.append(key)
+        self.visited[key] = False
+
+
+@given(capacity=st.integers(1, 6), requests=st.lists(st.integers(0, 9).map(str), max_size=200))
+def test_what_stays_is_what_sieve_keeps(capacity, requests):
+    memory, oracle = SyncMemoryBackend(capacity, None), Sieve(capacity)
+    for key in requests:
+        hit = memory.peek(key) is not None
+        assert hit == oracle.hit(key)
+        if not hit:
+            put(memory, key)
+            oracle.insert(key)
+    assert {key for key, _ in memory._store.snapshot()} == set(oracle.queue)
+    check(memory)
+
+
+@given(st.data())
+def test_the_bounds_hold_and_the_structure_with_them(data):
+    clock = FakeClock()
+    memory = SyncMemoryBackend(data.draw(st.integers(1, 8)), data.draw(st.integers(10, 60)), clock=clock)
+    alive = {}
+    for _ in range(data.draw(st.integers(0, 60))):
+        key = data.draw(st.sampled_from("abcdefghij"))
+        match data.draw(st.sampled_from(["put", "set", "peek", "get", "drop", "advance", "purge", "clear"])):
+            case "put":
+                size, ttl = data.draw(st.integers(0, 70)), data.draw(st.sampled_from([None, 0.1, 3.0, 500.0]))
+                kept = put(memory, key, size, size=size, ttl=ttl)
+                assert kept == (size + 1 <= memory._store.max_bytes)
+                alive.pop(key, None)
+                if kept:
+                    alive[key] = ("live", size, None if ttl is None else clock() + ttl)
+                    assert memory.peek(key).value == size
+            case "set":
+                value = bytes(data.draw(st.integers(0, 8)))
+                memory.set(key, value)
+                alive[key] = ("raw", value, None)
+                assert memory.get(key) == value
+            case "peek":
+                entry, known = memory.peek(key), alive.get(key)
+                assert entry is None or (known[:2] == ("live", entry.value) and (known[2] or clock() + 1) > clock())
+            case "get":
+                value, known = memory.get(key), alive.get(key)
+                assert value is None or known[:2] == ("raw", value)
+            case "drop":
+                memory.drop(key)
+                alive.pop(key, None)
+                assert memory.peek(key) is memory.get(key) is None
+            case "advance":
+                clock.advance(data.draw(st.floats(0, 10)))
+            case "purge":
+                memory.purge()
+                late = [clock() - node.expires for _, node in memory._store.snapshot() if node.expires is not None]
+                assert all(seconds <= 500 / 32 for seconds in late)  # an interval is a 32nd of the ttl at most
+            case "clear":
+                memory.clear()
+                alive.clear()
+        check(memory)
+
+
+def test_an_entry_lives_to_its_end_and_no_longer():
+    clock = FakeClock()
+    memory = SyncMemoryBackend(clock=clock)
+    put(memory, "k", ttl=10)
+    clock.advance(9.999)
+    assert memory.peek("k")
+    clock.advance(0.001)
+    assert memory.peek("k") is None
+    assert len(memory) == 0
+    check(memory)
+
+
+def test_expired_entries_are_reclaimed_by_writes():
+    clock = FakeClock()
+    memory = SyncMemoryBackend(None, 2**30, clock=clock)
+    most = 0
+    for at in range(20_000):
+        put(memory, str(at), ttl=5)
+        clock.advance(0.001)
+        most = max(most, len(memory))
+    assert most <= 5_000 * 1.05
+    clock.advance(10)
+    held = len(memory)
+    assert memory.purge() == held
+    assert len(memory) == 0
+    check(memory)
+
+
+def test_a_long_ttl_does_not_pin_what_was_deleted_or_evicted():
+    memory = SyncMemoryBackend(100)
+    for at in range(10_000):
+        put(memory, str(at), ttl=30 * 86_400)
+        if at % 2:
+            memory.drop(str(at))
+    assert len(memory) <= 100
+    assert sum(map(len, memory._store._buckets.values())) == len(memory)
+
+
+def test_what_is_let_go_of_is_freed_at_once():
+    class Thing:
+        pass
+
+    memory = SyncMemoryBackend(copy="live")
+    thing = Thing()
+    seen = weakref.ref(thing)
+    put(memory, "k", thing)
+    del thing
+    put(memory, "k", "other")
+    gc.collect()
+    assert seen() is None
+
+
+def test_a_value_larger_than_the_bound_leaves_nothing():
+    memory = SyncMemoryBackend(None, 10)
+    put(memory, "k", "small", size=5)
+    assert not put(memory, "k", "large", size=10)
+    assert memory.peek("k") is None
+    assert put(memory, "k", "fits", size=9)
+
+
+def test_overwriting_with_a_larger_value_evicts():
+    memory = SyncMemoryBackend(None, 30)
+    for key in "abc":
+        put(memory, key, size=9)
+    put(memory, "c", size=25)
+    assert [key for key in "abc" if memory.peek(key)] == ["c"]
+    assert memory.evictions == 2
+
+
+def test_a_hit_takes_no_lock():
+    memory = SyncMemoryBackend()
+    put(memory, "k")
+    answers = []
+    with memory._store._lock:
+        thread = threading.Thread(target=lambda: answers.append(memory.peek("k").value))
+        thread.start()
+        thread.join(10)
+    assert answers == ["v"]
+
+
+def test_live_and_raw_entries_do_not_see_each_other():
+    memory = SyncMemoryBackend()
+    put(memory, "k", "live")
+    assert memory.get("k") is None
+    memory.set("k", b"raw")
+    assert memory.peek("k") is None
+    assert memory.get("k") == b"raw"
+    assert len(memory) == 1
+
+
+@pytest.mark.parametrize("kind", [MemoryBackend, SyncMemoryBackend])
+def test_bounds_that_make_no_sense_are_refused(kind):
+    for options in ({"max_entries": 0}, {"max_bytes": -1}, {"max_entries": True}, {"max_bytes": 1.5}, {"copy": "deep"}):
+        with pytest.raises(ConfigurationError, match=next(iter(options))):
+            kind(**options)
+    with pytest.raises(ConfigurationError, match="grow for ever"):
+        kind(max_entries=None, max_bytes=None)
+
+
+@pytest.mark.parametrize("kind", [MemoryBackend, SyncMemoryBackend])
+def test_it_can_be_built_from_a_url(kind):
+    memory = kind.from_url("memory://?max_entries=7&copy=live", max_bytes=None)
+    assert (memory._store.max_entries, memory._store.max_bytes, memory.isolates) == (7, None, False)
+    for url, message in (("memory://?max_entries=x", "whole number"), ("memory://?size=1", "unknown option 'size'")):
+        with pytest.raises(ConfigurationError, match=message):
+            kind.from_url(url)
+
+
+def test_only_bytes_can_be_set():
+    with pytest.raises(InvalidTypeError, match="value must be bytes"):
+        SyncMemoryBackend().set("k", "text")
+
+
+def test_a_closed_one_says_so():
+    memory = SyncMemoryBackend()
+    memory.close()
+    memory.close()
+    for call in (
+        lambda: memory.peek("k"),
+        lambda: put(memory, "k"),
+        lambda: memory.drop("k"),
+        lambda: memory.get("k"),
+        lambda: list(memory.scan()),
+        memory.clear,
+    ):
+        with pytest.raises(ClosedError):
+            call()
+
+
+def test_readers_and_writers_in_threads_leave_the_structure_whole():
+    memory = SyncMemoryBackend(50, 3_000)
+
+    def work(seed):
+        for at in range(3_000):
+            key = str((at * seed) % 97)
+            entry = memory.peek(key)
+            assert entry is None or entry.value == key
+            if at % 3 == 0:
+                put(memory, key, key, size=at % 90, ttl=None if at % 2 else 0.001)
+            elif at % 7 == 0:
+                memory.drop(key)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in (3, 5, 7, 11)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    check(memory)
