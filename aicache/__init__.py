@@ -7,7 +7,6 @@ Everything public that an application needs is here, loaded when it is first use
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,7 +61,9 @@ __all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        value: Any = _version("aicache")
+        from importlib.metadata import version  # takes longer to import than all the rest
+
+        value: Any = version("aicache")
     elif name in _HOMES:
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     else:
