@@ -1,0 +1,95 @@
+"""What is public is there, documented and listed once; and importing it costs nothing that is not used."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+PACKAGES = ("aicache", "aicache_memory", "aicache_null", "aicache_redis")
+BASE_DEPENDENCIES = {"lz4", "msgpack", "typing_extensions"}
+
+
+def public_modules() -> list[str]:
+    """Every module that a user may import: no part of its name begins with an underscore."""
+    found = list(PACKAGES)
+    for package in PACKAGES:
+        path = importlib.import_module(package).__path__
+        found += [module.name for module in pkgutil.walk_packages(path, f"{package}.") if "._" not in module.name]
+    return sorted(found)
+
+
+MODULES = public_modules()
+
+
+def order(name: str) -> tuple[int, str]:
+    """Constants, classes, the rest: as ruff sorts them."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+@pytest.fixture(params=MODULES)
+def module(request: pytest.FixtureRequest) -> ModuleType:
+    return importlib.import_module(request.param)
+
+
+def test_the_list_is_whole() -> None:
+    assert {*PACKAGES, "aicache.errors", "aicache.options", "aicache.protocols", "aicache.registry"} <= set(MODULES)
+
+
+def test_all_names_what_is_there(module: ModuleType) -> None:
+    names: list[str] = module.__all__
+    assert [name for name in names if not hasattr(module, name)] == []
+    assert len(set(names)) == len(names)
+
+
+def test_all_is_sorted(module: ModuleType) -> None:
+    names = [name for name in module.__all__ if not name.startswith("__")]
+    assert names in (sorted(names), sorted(names, key=order))
+
+
+def test_all_hides_nothing_public(module: ModuleType) -> None:
+    """A class or function that is defined here and has a public name is listed, or it would be public by accident."""
+    defined = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and (inspect.isclass(value) or inspect.isfunction(value))
+        and value.__module__ == module.__name__
+    }
+    assert defined - set(module.__all__) == set()
+
+
+def test_what_is_public_is_documented(module: ModuleType) -> None:
+    assert module.__doc__
+    public = [getattr(module, name) for name in module.__all__]
+    undocumented = [
+        value.__qualname__
+        for value in public
+        if (inspect.isclass(value) or inspect.isfunction(value)) and not (value.__doc__ or "").strip()
+    ]
+    assert undocumented == []
+
+
+def imported_by(code: str) -> set[str]:
+    """The top-level packages from outside the standard library that `code` imports in a fresh interpreter."""
+    script = f"import sys; before = set(sys.modules); {code}; print(*(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, encoding="utf-8", check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()} - set(sys.stdlib_module_names)
+
+
+def test_import_aicache_is_light() -> None:
+    assert imported_by("import aicache") == {"aicache"}
+
+
+def test_the_caches_need_the_base_dependencies_only() -> None:
+    code = "from aicache import *; import aicache_memory, aicache_null"
+    assert imported_by(code) <= {"aicache", "aicache_memory", "aicache_null", *BASE_DEPENDENCIES}
+
+
+def test_the_lightness_test_can_see_a_library() -> None:
+    assert "numpy" in imported_by("import numpy")
