@@ -95,7 +95,7 @@ def test_no_file_names_a_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["in /home/" + "ann/x", "cd /Users/" + "ann/x", "'/root" + "/x'", "C:\\Users" + "\\ann"]
+    "text", ["in /home/" + "ann/x", "cd /Users/" + "ann/x", "'/root" + "/x'", "C:\\" + "Users\\ann"]
 )
 def test_a_machine_would_be_seen(text: str) -> None:
     assert MACHINES.search(text)
