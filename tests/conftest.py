@@ -14,15 +14,11 @@ from hypothesis import HealthCheck, settings
 
 IN_CI = bool(os.environ.get("CI"))
 
-_SLOW_IS_FINE = [HealthCheck.too_slow]
+_PLAIN = settings(settings.get_profile("default"), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-settings.register_profile("default", deadline=None, suppress_health_check=_SLOW_IS_FINE)
-settings.register_profile(
-    "ci", deadline=None, suppress_health_check=_SLOW_IS_FINE, derandomize=True, database=None, print_blob=True
-)
-settings.register_profile(
-    "nightly", deadline=None, suppress_health_check=_SLOW_IS_FINE, max_examples=5_000, print_blob=True
-)
+settings.register_profile("default", _PLAIN)
+settings.register_profile("ci", _PLAIN, derandomize=True, database=None, print_blob=True)
+settings.register_profile("nightly", _PLAIN, max_examples=5_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "default"))
 
 
