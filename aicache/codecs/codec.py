@@ -1,0 +1,229 @@
+"""`Codec`: a serializer and a compressor, and the envelope round what they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from aicache._kernel.envelope import (
+    ENCRYPTED,
+    KEYED,
+    PLAIN,
+    Envelope,
+    bound_to,
+    header_of,
+    open_envelope,
+    seal_envelope,
+)
+from aicache.codecs.compressors import Lz4Compressor, NullCompressor, ZlibCompressor, ZstdCompressor, default_compressor
+from aicache.codecs.encryption import Cipher, checked_secrets, tag_keys
+from aicache.codecs.json import JsonSerializer
+from aicache.codecs.msgpack import MsgpackSerializer
+from aicache.errors import ConfigurationError, EnvelopeError, InvalidArgumentError, SerializationError
+from aicache.protocols import Compressor, Serializer
+
+__all__ = ["Codec", "Opened", "Packed"]
+
+_CIPHER_OVERHEAD: Final = 16
+
+
+class Packed(NamedTuple):
+    """A serialized value as its body: compressed where that paid."""
+
+    body: bytes
+    compressor: int
+    raw_size: int
+
+
+class Opened(NamedTuple):
+    """What was in an envelope."""
+
+    value: Any
+    raw: bytes
+    thaw: Callable[[bytes], Any]
+    created: float
+    fresh_for: float | None
+    stale_for: float
+
+
+class Codec:
+    """Turns values into envelopes and back.
+
+    `serializer`, `compressor`: what it writes with; by default msgpack, and lz4 from 1 KiB up. It reads whatever any shipped
+    one wrote, and those in `accept`, so either can be changed in a running fleet.
+    `secrets`: numbered random bytes, 16 at least. The first one signs what is written; all are accepted, so that a new one
+    can be put first while the old entries last. With secrets, unsigned bytes are refused. Without, the tag finds accidents
+    and mix-ups, not somebody who can write to the store.
+    `encrypt`: bodies are AES-256-GCM under the same secrets (extra `crypto`); then others are refused.
+    `max_stored`, `max_raw`: bytes of an envelope, and of a serialized value; larger ones are refused in both directions.
+
+    Raises `ConfigurationError` where these make no sense.
+    """
+
+    def __init__(
+        self,
+        serializer: Serializer | None = None,
+        compressor: Compressor | None = None,
+        *,
+        accept: Iterable[Serializer | Compressor] = (),
+        secrets: Mapping[int, bytes] | None = None,
+        encrypt: bool = False,
+        max_stored: int = 8 * 2**20,
+        max_raw: int = 8 * 2**20,
+    ) -> None:
+        self.serializer = MsgpackSerializer() if serializer is None else serializer
+        self.compressor = default_compressor() if compressor is None else compressor
+        for name, limit in (("max_stored", max_stored), ("max_raw", max_raw)):
+            if not 1 <= limit < 2**32:
+                raise InvalidArgumentError(f"{name} must be from 1 to {2**32 - 1} bytes, got {limit!r}")
+        if secrets is not None and not secrets:
+            raise ConfigurationError("secrets is empty, so nothing would be signed; give one, or leave it out")
+        if encrypt and not secrets:
+            raise ConfigurationError("encrypt=True needs secrets={1: ...}, 16 random bytes at least")
+        self._max_stored = max_stored
+        self._max_raw = max_raw
+        self._serializers: dict[int, Serializer] = {}
+        self._compressors: dict[int, Compressor] = {}
+        for part in (*accept, self.serializer, self.compressor):
+            self._accept(part)
+        known = checked_secrets(secrets or {})
+        self._writes_with = next(iter(known), 0)
+        self._tag_keys = tag_keys(known)
+        self._cipher = Cipher(known) if encrypt else None
+        self._flags = ENCRYPTED if encrypt else KEYED if known else PLAIN
+
+    def _accept(self, part: Serializer | Compressor) -> None:
+        for verbs, table in ((("dumps", "loads"), self._serializers), (("compress", "decompress"), self._compressors)):
+            if all(callable(getattr(part, verb, None)) for verb in verbs) and not isinstance(part, type):
+                number: object = part.id
+                lowest = 1 if table is self._serializers else 0
+                if isinstance(number, bool) or not isinstance(number, int) or not lowest <= number <= 255:
+                    raise ConfigurationError(f"{type(part).__name__}.id must be from {lowest} to 255, got {number!r}")
+                other = table.get(number)
+                if other is not None and type(other) is not type(part):
+                    raise ConfigurationError(
+                        f"{type(part).__name__} and {type(other).__name__} both have the id {number}; give one another"
+                    )
+                table[number] = part  # type: ignore[assignment]  # pyright: ignore[reportArgumentType] its verbs say which
+                return
+        raise ConfigurationError(
+            f"{part!r} is no serializer or compressor; pass an object with their verbs, not a class"
+        )
+
+    # -- writing
+
+    def dumps(self, value: Any) -> bytes:
+        """The serialized value; raises `SerializationError` where it cannot be kept, or is over `max_raw`."""
+        raw = self.serializer.dumps(value)
+        if len(raw) > self._max_raw:
+            raise SerializationError(
+                f"the value takes {len(raw)} bytes, over max_raw={self._max_raw}; split it, or raise that"
+            )
+        return raw
+
+    def loads(self, raw: bytes) -> Any:
+        """A fresh value from what `dumps` made."""
+        return self.serializer.loads(raw)
+
+    def pack(self, raw: bytes) -> Packed:
+        """The serialized value as a body, for any number of envelopes."""
+        body = self.compressor.compress(raw)
+        if body is None:
+            return Packed(raw, 0, len(raw))
+        return Packed(body, self.compressor.id, len(raw))
+
+    def seal(
+        self, key: str, packed: Packed, *, created: float, fresh_for: float | None, stale_for: float = 0.0
+    ) -> bytes:
+        """The envelope for `key`; raises `SerializationError` where it would be over `max_stored`.
+
+        `created`: seconds since the epoch. `fresh_for`: seconds from then; None: no expiry. `stale_for`: seconds after that.
+        """
+        body, cipher, extension = packed.body, self._cipher, b""
+        if self._flags:
+            extension = bytes([self._writes_with])
+            if cipher is not None:
+                extension += cipher.nonce()
+        header = header_of(
+            serializer=self.serializer.id,
+            compressor=packed.compressor,
+            created=created,
+            fresh_for=fresh_for,
+            stale_for=stale_for,
+            raw_size=packed.raw_size,
+            body_size=len(body) + (_CIPHER_OVERHEAD if cipher else 0),
+            flags=self._flags,
+            extension=extension,
+        )
+        if cipher is not None:
+            body = cipher.encrypt(self._writes_with, extension[1:], body, bound_to(header, key))
+        sealed = seal_envelope(key, header, body, self._tag_keys.get(self._writes_with, b""))
+        if len(sealed) > self._max_stored:
+            raise SerializationError(f"the envelope takes {len(sealed)} bytes, over max_stored={self._max_stored}")
+        return sealed
+
+    # -- reading
+
+    def open(self, key: str, data: bytes) -> Opened:
+        """What is in the envelope; raises `EnvelopeError` with the reason, and nothing else, whatever `data` is."""
+        if len(data) > self._max_stored:
+            raise EnvelopeError("limit", f"{len(data)} bytes stored, over {self._max_stored}")
+        envelope = open_envelope(key, data, flags=self._flags, secrets=self._tag_keys)
+        if envelope.raw_size > self._max_raw:
+            raise EnvelopeError("limit", f"{envelope.raw_size} bytes of value, over {self._max_raw}")
+        serializer = self._serializer(envelope.serializer)
+        compressor = self._compressor(envelope.compressor)
+        body = envelope.body if self._cipher is None else self._decrypted(key, envelope, self._cipher)
+        try:
+            raw = body if envelope.compressor == 0 else compressor.decompress(body, envelope.raw_size)
+        except Exception as error:  # each library has its own
+            raise EnvelopeError("decompress", f"{type(error).__name__}: {error}") from error
+        if len(raw) != envelope.raw_size:
+            raise EnvelopeError("decompress", f"{len(raw)} bytes instead of {envelope.raw_size}")
+        try:
+            value = serializer.loads(raw)
+        except EnvelopeError:
+            raise
+        except Exception as error:  # a serializer may raise anything on bytes that it did not make
+            raise EnvelopeError("parse", f"{type(error).__name__}: {error}") from error
+        return Opened(value, raw, serializer.loads, envelope.created, envelope.fresh_for, envelope.stale_for)
+
+    def _decrypted(self, key: str, envelope: Envelope, cipher: Cipher) -> bytes:
+        number, nonce = envelope.extension[0], envelope.extension[1:]
+        try:
+            return cipher.decrypt(number, nonce, envelope.body, bound_to(envelope.header, key))
+        except Exception as error:  # cryptography's InvalidTag
+            raise EnvelopeError("cipher", type(error).__name__) from error
+
+    def _serializer(self, number: int) -> Serializer:
+        found = self._serializers.get(number) or _shipped_serializer(number)
+        if found is None:
+            raise EnvelopeError("codec", f"serializer {number} is not known here")
+        return found
+
+    def _compressor(self, number: int) -> Compressor:
+        found = self._compressors.get(number) or _shipped_compressor(number)
+        if found is None:
+            raise EnvelopeError("codec", f"compressor {number} is not known here")
+        return found
+
+
+@cache
+def _shipped_serializer(number: int) -> Serializer | None:
+    kinds: dict[int, Callable[[], Serializer]] = {1: MsgpackSerializer, 2: JsonSerializer}
+    return kinds[number]() if number in kinds else None
+
+
+@cache
+def _shipped_compressor(number: int) -> Compressor | None:
+    kinds: dict[int, Callable[[], Compressor]] = {
+        0: NullCompressor,
+        1: Lz4Compressor,
+        2: ZlibCompressor,
+        3: ZstdCompressor,
+    }
+    try:
+        return kinds[number]() if number in kinds else None
+    except ConfigurationError:  # its library is not installed here
+        return None
