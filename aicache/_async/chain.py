@@ -43,7 +43,7 @@ class Chain:
             at: [t for t in reversed(self.tiers[:at]) if t.options.promote and t.options.write]
             for at, _ in self._readers
         }
-        self.needs_raw = any(tier.needs_raw for tier in self.tiers)
+        self.needs_raw: bool = any(tier.needs_raw for tier in self.tiers)
         self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
 
     def item(self, value: object, created: float, ttl: float | None) -> Item:
@@ -172,9 +172,9 @@ class NestedTier:
         self.chain = chain
         self.options = options
         self.counters = TierCounters(name)
-        self.in_process = chain.tiers[0].in_process
-        self.can_clear = all(tier.can_clear for tier in chain.tiers)
-        self.needs_raw = bool(options.min_bytes or options.max_bytes is not None)
+        self.in_process: bool = chain.tiers[0].in_process
+        self.can_clear: bool = all(tier.can_clear for tier in chain.tiers)
+        self.needs_raw: bool = bool(options.min_bytes or options.max_bytes is not None)
 
     async def read(self, key: str, *, with_life: bool) -> Item | str:
         """The item, or the reasons why there is none."""

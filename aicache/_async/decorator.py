@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, Literal, ParamSpec, Protocol, TypeVar
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar, cast
 
 from aicache._async.primitives import check_function
 from aicache._kernel.arguments import namer
@@ -59,7 +59,7 @@ def decorate(
     async def invalidate(*args: Any, **kwargs: Any) -> bool:
         return await cache.delete(name(*args, **kwargs))
 
-    kept: Any = answer
-    kept.key = name
-    kept.invalidate = invalidate
+    kept = cast("CachedFunction[..., Any]", answer)
+    kept.key = name  # type: ignore[method-assign]
+    kept.invalidate = invalidate  # type: ignore[method-assign]
     return kept

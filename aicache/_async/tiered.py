@@ -160,13 +160,25 @@ class TieredCache:
         """Forget the key in every tier; say whether any of them had it."""
         return bool(await self.delete_many([key]))
 
+    # async-only: begin
+    @overload
+    async def get_or_set(
+        self, key: str, factory: Callable[[], Awaitable[T]], *, ttl: float | Literal[Unset.UNSET] | None = UNSET
+    ) -> T: ...
+    @overload
+    async def get_or_set(
+        self, key: str, factory: Callable[[], T], *, ttl: float | Literal[Unset.UNSET] | None = UNSET
+    ) -> T: ...
+    # async-only: end
     async def get_or_set(
         self,
         key: str,
-        factory: Callable[[], Awaitable[T]] | Callable[[], T],
+        factory: Callable[[], Any],  # async-only
+        # sync: factory: Callable[[], T],
         *,
         ttl: float | Literal[Unset.UNSET] | None = UNSET,
-    ) -> T:
+    ) -> Any:  # async-only
+        # sync: ) -> T:
         """The value, made and stored by `factory` on a miss: once in this process, however many callers ask meanwhile.
 
         `factory`: called without arguments; returns the value or an awaitable of it. What it raises reaches every
@@ -184,13 +196,15 @@ class TieredCache:
         if entry is not None:
             self._front.hits += 1
             thaw = entry.thaw
-            return entry.value if thaw is None else thaw(entry.value)
+            value: Any = entry.value if thaw is None else thaw(entry.value)
+            return value
         check_key(key)
         check_factory(factory)
         while True:
             item, joined = (await self._flights.run([key], partial(self._load_one, factory, ttl)))[key]
             if item is not None:  # else the load of many that this joined did not bring the key
-                return item.for_another() if joined else item.value
+                loaded: Any = item.for_another() if joined else item.value
+                return loaded
 
     # -- many keys
 
@@ -339,9 +353,7 @@ class TieredCache:
             missing = [key for key in keys if key not in items]
             if not missing:
                 return items
-            values = await self._called(factory, missing)
-            if not isinstance(values, Mapping):
-                raise InvalidTypeError(f"factory must return a mapping of key to value, got {values!r}")
+            values = checked_mapping(await self._called(factory, missing))
             loaded = {key: self._loaded(values[key], ttl) for key in missing if key in values}
             await self._chain.fill({key: item for key, (item, keep) in loaded.items() if keep}, granted)
             return items | {key: item for key, (item, _) in loaded.items()}
@@ -378,3 +390,10 @@ def check_factory(factory: object) -> None:
     """Raise where the factory cannot be called."""
     if not callable(factory):
         raise InvalidTypeError(f"factory must be callable, got {factory!r}; pass the function itself, or a lambda")
+
+
+def checked_mapping(values: object) -> Mapping[str, Any]:
+    """What a factory of many returned; raises where it is no mapping."""
+    if not isinstance(values, Mapping):
+        raise InvalidTypeError(f"factory must return a mapping of key to value, got {values!r}")
+    return cast("Mapping[str, Any]", values)

@@ -193,7 +193,7 @@ class ByteTier:
 
     async def _tried(self, verb: Any, keys: Sequence[str]) -> dict[str, Any]:
         try:
-            found = await bounded(verb(keys), self._timeout)
+            found: dict[str, Any] = await bounded(verb(keys), self._timeout)
             self._answered()
         except Exception as error:
             self._failed(error)
@@ -336,7 +336,7 @@ class ByteTier:
             )
         if self.options.on_error == "raise":
             kind = BackendTimeoutError if late else BackendError
-            raise kind(f"tier {self.counters.name!r}: {error or type(error).__name__}") from error
+            raise kind(f"tier {self.counters.name!r}: {str(error) or type(error).__name__}") from error
         return "timeout" if late else f"error ({type(error).__name__})"
 
 

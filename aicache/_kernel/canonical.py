@@ -71,7 +71,7 @@ _ATOMS: Final[dict[type, tuple[bytes, Callable[[Any], bytes]]]] = {
 
 
 def _encode(value: Any, out: bytearray, path: str, depth: int) -> None:
-    kind: type = type(value)
+    kind: type[Any] = type(value)
     atom = _ATOMS.get(kind)
     if atom is not None:
         tag, content = atom
@@ -84,14 +84,14 @@ def _encode(value: Any, out: bytearray, path: str, depth: int) -> None:
         inner = bytearray()
         for at, item in enumerate(value):
             _encode(item, inner, f"{path}[{at}]", depth + 1)
-        _put(out, b"L" if kind is list else b"t", inner)
+        _put(out, b"L" if kind is list else b"t", bytes(inner))
     elif kind is dict:
         pairs: list[tuple[bytes, bytes]] = []
         for name, item in value.items():
-            key, content = bytearray(), bytearray()
-            _encode(name, key, f"{path}[{name!r}]", depth + 1)
-            _encode(item, content, f"{path}[{name!r}]", depth + 1)
-            pairs.append((bytes(key), bytes(content)))
+            encoded_name, encoded_item = bytearray(), bytearray()
+            _encode(name, encoded_name, f"{path}[{name!r}]", depth + 1)
+            _encode(item, encoded_item, f"{path}[{name!r}]", depth + 1)
+            pairs.append((bytes(encoded_name), bytes(encoded_item)))
         _put(out, b"O", b"".join(key + content for key, content in sorted(pairs)))
     elif kind is set or kind is frozenset:
         _put(out, b"E" if kind is set else b"e", b"".join(sorted(canonical(item, f"{path}{{…}}") for item in value)))

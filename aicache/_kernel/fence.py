@@ -11,7 +11,7 @@ The idea is the lease of Nishtala et al., "Scaling Memcache at Facebook" (NSDI 2
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 __all__ = ["Fence", "Pass"]
@@ -65,7 +65,7 @@ class Fence:
         self._lock = threading.Lock()
 
     @contextmanager
-    def enter(self, keys: Iterable[str]) -> Iterator[dict[str, Pass]]:
+    def enter(self, keys: Iterable[str]) -> Generator[dict[str, Pass]]:
         """A pass for each key, for as long as the block runs."""
         slots: dict[str, _Slot] = {}
         with self._lock:

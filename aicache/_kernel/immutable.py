@@ -34,8 +34,8 @@ def size_in_memory(value: object) -> int:
         total += getsizeof(item)
         left -= 1
         if type(item) is dict:
-            stack.extend(item.keys())
-            stack.extend(item.values())
+            stack.extend(cast("dict[object, object]", item).keys())
+            stack.extend(cast("dict[object, object]", item).values())
         elif type(item) in (list, tuple, set, frozenset):
             stack.extend(item)
     return total
