@@ -38,8 +38,8 @@ async def use(cache: TieredCache) -> None:
     assert_type(cache.stats(), CacheStats)
     await cache.set("key", object(), ttl=None)
     await cache.set("key", object(), 60)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    await cache.get_or_set("key", 42)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await cache.get_or_set("key", lengths)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await cache.get_or_set("key", 42)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    await cache.get_or_set("key", lengths)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
     async with cache as same:
         assert_type(same, TieredCache)
     with cache:  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues]
