@@ -34,7 +34,15 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 TREES: Final = ("aicache", "backends")
 
-BY_HAND: Final = frozenset({"aicache/_async/__init__.py", "aicache/_async/flights.py", "aicache/_async/primitives.py"})
+BY_HAND: Final = frozenset(
+    {
+        "aicache/_async/__init__.py",
+        "aicache/_async/flights.py",
+        "aicache/_async/primitives.py",
+        "backends/aicache_redis/_async/__init__.py",
+        "backends/aicache_redis/_async/link.py",
+    }
+)
 
 NAMES: Final = {
     "_async": "_sync",
@@ -43,6 +51,7 @@ NAMES: Final = {
     "CacheBackend": "SyncCacheBackend",
     "MemoryBackend": "SyncMemoryBackend",
     "NullBackend": "SyncNullBackend",
+    "RedisBackend": "SyncRedisBackend",
     "SupportsClear": "SyncSupportsClear",
     "SupportsMany": "SyncSupportsMany",
     "SupportsTTL": "SyncSupportsTTL",

@@ -1,0 +1,133 @@
+"""`RedisBackend`: the verbs, over the commands and the link."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Self
+
+from aicache.errors import UnsupportedError
+from aicache_redis._async.link import Links
+from aicache_redis._commands import Commands, sliced
+from aicache_redis._settings import Settings
+
+__all__ = ["RedisBackend"]
+
+
+class RedisBackend:
+    """Bytes in Redis or Valkey, under a prefix.
+
+    `url`: `redis://[user:password@]host:port/db`, `rediss://` for TLS, `unix:///path?db=0`; `valkey://` and
+    `valkeys://` are the same. Its options may be `db`, `username`, `password`, `client_name` and `ssl_*`.
+    `client`: a client of the library redis, of this flavour, instead of a URL. It is used as it is, and not closed
+    here.
+    `prefix`: stands before every key on the server; `clear` forgets what stands under it.
+    `timeout`: seconds one call takes at most, waiting for a connection and connecting included.
+    `max_value_bytes`: larger values are refused in writing, and never cross the wire in reading: they are a miss.
+    `max_connections`: for each event loop, or for all threads.
+
+    A server that is away or late is a `BackendError` or a `BackendTimeoutError`; it is found again by itself. Safe
+    across event loops, threads and forks. Raises `MissingExtraError` without the library redis.
+    """
+
+    def __init__(
+        self,
+        url: str = "redis://localhost:6379/0",
+        *,
+        client: Any = None,
+        prefix: str = "aicache:",
+        timeout: float = 0.25,
+        max_value_bytes: int = 8 * 2**20,
+        max_connections: int = 4,  # async-only
+        # sync: max_connections: int = 32,
+    ) -> None:
+        self._commands = Commands(prefix, max_value_bytes)
+        self._links = Links(Settings(url, timeout, max_connections), client)
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """Build one from its URL."""
+        return cls(url, **options)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._links.settings.place!r}, prefix={self._commands.prefix!r})"
+
+    @property
+    def deadline(self) -> float:
+        """The `timeout`."""
+        return self._links.settings.timeout
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+        (reply,) = await self._links.run([self._commands.get(key)])
+        return self._commands.value(reply)
+
+    async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
+        """Store a value for `ttl` seconds, rounded up to a millisecond."""
+        await self._links.run([self._commands.set(key, value, ttl)], size=len(value))
+
+    async def delete(self, key: str) -> bool:
+        """Forget the key; say whether it was there."""
+        (removed,) = await self._links.run(self._commands.unlinks([key]))
+        return bool(removed)
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The found ones, in one round trip for each 512 keys."""
+        replies = await self._links.run([self._commands.get(key) for key in keys])
+        values = zip(keys, map(self._commands.value, replies), strict=True)
+        return {key: value for key, value in values if value is not None}
+
+    async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
+        """The found ones with their remaining seconds (None: no expiry), by the server's clock."""
+        pairs = [(self._commands.get(key), self._commands.ttl(key)) for key in keys]
+        return self._commands.lives(keys, await self._links.run([command for pair in pairs for command in pair]))
+
+    async def set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
+        """Store each value with its own ttl; all are checked before the first is sent."""
+        commands = self._commands.sets(entries)
+        for some in sliced(commands, 100):
+            await self._links.run(some, size=sum(len(command[2]) for command in some))
+
+    async def delete_many(self, keys: Sequence[str]) -> int:
+        """How many of the keys were there."""
+        return sum(await self._links.run(self._commands.unlinks(keys)))
+
+    async def scan(self, prefix: str = "") -> AsyncIterator[str]:
+        """Every key that begins with `prefix`, at least once."""
+        cursor = 0
+        while True:
+            ((cursor, names),) = await self._links.run([self._commands.scan(cursor, prefix)])
+            for name in names:
+                yield self._commands.key(name)
+            if not cursor:
+                return
+
+    async def clear(self) -> None:
+        """Forget everything under the prefix, a slice at a time; raises `UnsupportedError` where there is no prefix."""
+        if not self._commands.prefix:
+            raise UnsupportedError(
+                "clear() without a prefix would take every key of the database; give the backend a prefix="
+            )
+        cursor = 0
+        while True:
+            ((cursor, names),) = await self._links.run([self._commands.scan(cursor)])
+            if names:
+                await self._links.run([("UNLINK", *names)])
+            if not cursor:
+                return
+
+    async def info(self) -> Mapping[str, object]:
+        """What the server says of itself, and `oversized`: how many values were too large to be read here."""
+        (reply,) = await self._links.run([("INFO",)])
+        names = (
+            "redis_version",
+            "valkey_version",
+            "used_memory",
+            "used_memory_human",
+            "connected_clients",
+            "uptime_in_seconds",
+        )
+        return {**{name: reply[name] for name in names if name in reply}, "oversized": self._commands.oversized}
+
+    async def aclose(self) -> None:
+        """End the calls under way and close the connections; a client that was passed in stays open."""
+        await self._links.aclose()

@@ -1,0 +1,106 @@
+"""From a URL to the settings of a client. What decides about waiting is ours, never a library's default or the
+URL's.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from aicache.errors import (
+    BackendError,
+    BackendTimeoutError,
+    ConfigurationError,
+    InvalidArgumentError,
+    MissingExtraError,
+)
+
+__all__ = ["Settings", "imported", "translated"]
+
+_SCHEMES: Final = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "redis", "valkeys": "rediss"}
+_ALLOWED: Final = frozenset({"db", "username", "password", "client_name"})
+
+
+def imported(module: str) -> Any:
+    """A module of the client library; raises `MissingExtraError` where it is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError("the Redis backend needs the library redis; pip install 'aicache[redis]'") from error
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """Where the server is and how long to wait for it."""
+
+    url: str
+    timeout: float
+    max_connections: int
+
+    def __post_init__(self) -> None:
+        scheme = urlsplit(self.url).scheme
+        if scheme not in _SCHEMES:
+            raise InvalidArgumentError(f"url must begin with one of {', '.join(_SCHEMES)} and ://, got {self.place!r}")
+        for name, _ in parse_qsl(urlsplit(self.url).query, keep_blank_values=True):
+            if name not in _ALLOWED and not name.startswith("ssl_"):
+                raise InvalidArgumentError(
+                    f"url has the option {name!r}, which is not the URL's to decide; "
+                    f"there are {', '.join(sorted(_ALLOWED))} and ssl_*; waiting is set by timeout="
+                )
+        if not 0 < self.timeout <= 3600:
+            raise InvalidArgumentError(f"timeout must be more than 0 and at most 3600 seconds, got {self.timeout!r}")
+        if self.max_connections < 1:
+            raise InvalidArgumentError(f"max_connections must be at least 1, got {self.max_connections!r}")
+
+    @property
+    def place(self) -> str:
+        """The URL without user, password and options."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    def connection(self, flavour: str) -> dict[str, Any]:
+        """The arguments of a connection; `flavour` is the library's module for it."""
+        scheme, _, rest = self.url.partition("://")
+        try:
+            parsed = imported(f"{flavour}.connection").parse_url(f"{_SCHEMES[scheme]}://{rest}")
+        except ValueError as error:
+            raise InvalidArgumentError(
+                f"url {self.place!r} cannot be read: {type(error).__name__}; check port and db"
+            ) from None
+        retry = imported(f"{flavour}.retry").Retry(imported("redis.backoff").NoBackoff(), 0)
+        return {
+            **parsed,
+            "socket_timeout": self.timeout,
+            "socket_connect_timeout": self.timeout,
+            "retry": retry,
+            "retry_on_error": [],
+            "health_check_interval": 0,
+            "protocol": 2,
+            "decode_responses": False,
+        }
+
+
+def check_client(client: Any, *, is_async: bool) -> None:
+    """Raise `ConfigurationError` where a client that was passed in is of the other flavour, or decodes what it
+    reads.
+    """
+    kind = cast("type[object]", type(client))
+    its = kind.__module__.split(".")
+    if not callable(getattr(client, "pipeline", None)):
+        raise ConfigurationError(f"client must be a client of redis or valkey, got {client!r}")
+    if ("asyncio" in its) is not is_async:
+        have, module = ("a sync", "redis.asyncio") if is_async else ("an async", "redis")
+        raise ConfigurationError(f"client is {have} {its[0]}.{kind.__qualname__}; pass one of {module}")
+    if client.get_encoder().decode_responses:
+        raise ConfigurationError("client decodes responses, and values are bytes; build it with decode_responses=False")
+
+
+def translated(error: BaseException, place: str, timeout: float) -> BackendError:
+    """A driver's error as ours."""
+    if isinstance(error, BackendError):
+        return error
+    if isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError":
+        return BackendTimeoutError(f"{place} did not answer within {timeout:g} s")
+    return BackendError(f"{place}: {type(error).__name__}: {error}")
