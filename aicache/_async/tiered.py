@@ -51,8 +51,8 @@ class TieredCache:
     `wall_clock`, `random`: for tests. Expiry never goes by the wall clock where a store can say how long is
     left.
 
-    `get` never raises because a tier failed, unless the tier was given `on_error="raise"`. Raises `ConfigurationError` on
-    wrong wiring, and from every verb `ClosedError` once it is closed.
+    `get` never raises because a tier failed, unless the tier was given `on_error="raise"`. Raises `ConfigurationError`
+    on wrong wiring, and from every verb `ClosedError` once it is closed.
     """
 
     def __init__(

@@ -77,7 +77,7 @@ class EntryTier:
         read = {key: await self.read(key, with_life=with_life) for key in keys}
         return {key: item for key, item in read.items() if isinstance(item, Item)}
 
-    async def store(self, items: Mapping[str, Item], passes: Mapping[str, Pass], *, is_fill: bool) -> int:
+    async def store(self, items: Mapping[str, Item], passes: Mapping[str, Pass], *, is_fill: bool) -> int:  # noqa: ARG002 nothing overtakes it
         """Keep those whose pass holds and that fit; returns how many."""
         stored = sum([passes[key].store(partial(self._put, key, item)) for key, item in items.items()])
         self.counters.writes += stored

@@ -71,7 +71,7 @@ _ATOMS: Final[dict[type, tuple[bytes, Callable[[Any], bytes]]]] = {
 
 
 def _encode(value: Any, out: bytearray, path: str, depth: int) -> None:
-    kind: type[Any] = type(value)
+    kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType] of Any
     atom = _ATOMS.get(kind)
     if atom is not None:
         tag, content = atom

@@ -4,13 +4,14 @@
      2  version     u8   1                            20  stale_for  f32  seconds after that
      3  serializer  u8                                24  raw_size   u32  bytes that the serializer made
      4  compressor  u8   0: not compressed            28  body_size  u32  bytes as stored
-     5  flags       u8   1 keyed, 2 encrypted         32  extension       key id u8 where keyed, nonce 12 where encrypted
-     6  header_size u16  the 32 and the extension         tag        16
+     5  flags       u8   1 keyed, 2 encrypted         32  extension       key id u8 where keyed, nonce 12 where
+     encrypted 6  header_size u16  the 32 and the extension         tag        16
      8  created     u64  milliseconds since 1970          body
 
-Numbers are big-endian. The tag is BLAKE2b with 16 bytes (RFC 7693) over the header, the length of the cache key (u32), the
-cache key and the body, keyed where there is a secret. The cache key is under the tag, so bytes that came to the wrong key,
-through a desynchronised connection, a forked client or a copy, are refused. Nothing is parsed before the tag holds.
+Numbers are big-endian. The tag is BLAKE2b with 16 bytes (RFC 7693) over the header, the length of the cache key (u32),
+the cache key and the body, keyed where there is a secret. The cache key is under the tag, so bytes that came to the
+wrong key, through a desynchronised connection, a forked client or a copy, are refused. Nothing is parsed before the tag
+holds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Counts what msgpack bytes would become before any of it is made.
 
-A few kilobytes can claim millions of objects: 8 MB of empty maps are 600 MB of dicts. So what is large enough to hurt is
-walked first, without making anything, and refused once it is deeper or has more items than the reader allows. Runs of
-numbers and of empty containers, what large honest values are made of, are counted by a regular expression at a time.
+A few kilobytes can claim millions of objects: 8 MB of empty maps are 600 MB of dicts. So what is large enough to hurt
+is walked first, without making anything, and refused once it is deeper or has more items than the reader allows. Runs
+of numbers and of empty containers, what large honest values are made of, are counted by a regular expression at a time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _MAPS: Final = {0xDE: 2, 0xDF: 4}
 
 
 def check_budget(data: bytes, start: int, max_depth: int, max_items: int) -> None:
-    """Raise `EnvelopeError` where the msgpack at `start` has more levels or items; each key and each value is an item."""
+    """Raise `EnvelopeError` where the msgpack at `start` has more levels or items; each key and each value is an
+    item.
+    """
     at, items, size = start, 0, len(data)
     open_containers = [1]  # how many items each still waits for
     while open_containers:
@@ -69,8 +71,8 @@ def check_budget(data: bytes, start: int, max_depth: int, max_items: int) -> Non
                 width = _EXTENSION[first]
                 at += 2 + width + int.from_bytes(data[at + 1 : at + 1 + width], "big")
             else:
-                width = _ARRAYS.get(first) or _MAPS.get(first)
-                if width is None:
+                width = _ARRAYS.get(first) or _MAPS.get(first) or 0
+                if not width:
                     raise EnvelopeError("parse", f"{first:#x} is no msgpack")
                 length = int.from_bytes(data[at + 1 : at + 1 + width], "big") * (2 if first in _MAPS else 1)
                 at += 1 + width

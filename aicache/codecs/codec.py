@@ -20,6 +20,7 @@ from aicache.codecs.compressors import Lz4Compressor, NullCompressor, ZlibCompre
 from aicache.codecs.encryption import Cipher, checked_secrets, tag_keys
 from aicache.codecs.json import JsonSerializer
 from aicache.codecs.msgpack import MsgpackSerializer
+from aicache.codecs.numbered import is_number
 from aicache.errors import ConfigurationError, EnvelopeError, InvalidArgumentError, SerializationError
 from aicache.protocols import Compressor, Serializer
 
@@ -50,13 +51,14 @@ class Opened(NamedTuple):
 class Codec:
     """Turns values into envelopes and back.
 
-    `serializer`, `compressor`: what it writes with; by default msgpack, and lz4 from 1 KiB up. It reads whatever any shipped
-    one wrote, and those in `accept`, so either can be changed in a running fleet.
-    `secrets`: numbered random bytes, 16 at least. The first one signs what is written; all are accepted, so that a new one
-    can be put first while the old entries last. With secrets, unsigned bytes are refused. Without, the tag finds accidents
-    and mix-ups, not somebody who can write to the store.
+    `serializer`, `compressor`: what it writes with; by default msgpack, and lz4 from 1 KiB up. It reads whatever any
+    shipped one wrote, and those in `accept`, so either can be changed in a running fleet.
+    `secrets`: numbered random bytes, 16 at least. The first one signs what is written; all are accepted, so that a new
+    one can be put first while the old entries last. With secrets, unsigned bytes are refused. Without, the tag finds
+    accidents and mix-ups, not somebody who can write to the store.
     `encrypt`: bodies are AES-256-GCM under the same secrets (extra `crypto`); then others are refused.
-    `max_stored`, `max_raw`: bytes of an envelope, and of a serialized value; larger ones are refused in both directions.
+    `max_stored`, `max_raw`: bytes of an envelope, and of a serialized value; larger ones are refused in both
+    directions.
 
     Raises `ConfigurationError` where these make no sense.
     """
@@ -96,16 +98,16 @@ class Codec:
     def _accept(self, part: Serializer | Compressor) -> None:
         for verbs, table in ((("dumps", "loads"), self._serializers), (("compress", "decompress"), self._compressors)):
             if all(callable(getattr(part, verb, None)) for verb in verbs) and not isinstance(part, type):
-                number: object = part.id
+                number = part.id
                 lowest = 1 if table is self._serializers else 0
-                if isinstance(number, bool) or not isinstance(number, int) or not lowest <= number <= 255:
+                if not is_number(number, lowest, 255):
                     raise ConfigurationError(f"{type(part).__name__}.id must be from {lowest} to 255, got {number!r}")
                 other = table.get(number)
                 if other is not None and type(other) is not type(part):
                     raise ConfigurationError(
                         f"{type(part).__name__} and {type(other).__name__} both have the id {number}; give one another"
                     )
-                table[number] = part  # type: ignore[assignment]  # pyright: ignore[reportArgumentType] its verbs say which
+                table[number] = part  # type: ignore[assignment]  # pyright: ignore[reportArgumentType] its verbs say
                 return
         raise ConfigurationError(
             f"{part!r} is no serializer or compressor; pass an object with their verbs, not a class"
@@ -138,7 +140,8 @@ class Codec:
     ) -> bytes:
         """The envelope for `key`; raises `SerializationError` where it would be over `max_stored`.
 
-        `created`: seconds since the epoch. `fresh_for`: seconds from then; None: no expiry. `stale_for`: seconds after that.
+        `created`: seconds since the epoch. `fresh_for`: seconds from then; None: no expiry. `stale_for`: seconds after
+        that.
         """
         body, cipher, extension = packed.body, self._cipher, b""
         if self._flags:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import zlib
+from abc import ABC, abstractmethod
 from types import ModuleType
 from typing import Any, Final
 
@@ -17,10 +18,11 @@ _MIN_SIZE: Final = 1024
 class NullCompressor:
     """Leaves everything as it is."""
 
-    id: Final = 0
+    id: int = 0
 
-    def compress(self, data: bytes) -> None:  # noqa: ARG002 whatever it is
+    def compress(self, data: bytes) -> bytes | None:  # noqa: ARG002 whatever it is
         """None: not compressed."""
+        return None
 
     def decompress(self, data: bytes, max_size: int) -> bytes:
         """The same bytes; raises `ValueError` where they are more than `max_size`."""
@@ -29,7 +31,7 @@ class NullCompressor:
         return data
 
 
-class _Compressor:
+class _Compressor(ABC):
     def __init__(self, min_size: int) -> None:
         if min_size < 0:
             raise InvalidArgumentError(f"min_size must not be negative, got {min_size!r}; 0 compresses everything")
@@ -42,31 +44,33 @@ class _Compressor:
         packed = self._compress(data)
         return packed if len(packed) < len(data) else None
 
-    def _compress(self, data: bytes) -> bytes:
-        raise AssertionError("each compressor has its own")
+    @abstractmethod
+    def _compress(self, data: bytes) -> bytes: ...
 
 
 class Lz4Compressor(_Compressor):
     """LZ4 blocks: the fastest. `min_size`: bytes below which nothing is compressed."""
 
-    id: Final = 1
+    id: int = 1
 
     def __init__(self, min_size: int = _MIN_SIZE) -> None:
         super().__init__(min_size)
         self._block: Any = _imported("lz4.block", "lz4")
 
     def _compress(self, data: bytes) -> bytes:
-        return self._block.compress(data, store_size=False)
+        packed: bytes = self._block.compress(data, store_size=False)
+        return packed
 
     def decompress(self, data: bytes, max_size: int) -> bytes:
         """The original bytes; raises where they are more than `max_size`."""
-        return self._block.decompress(data, uncompressed_size=max_size)
+        raw: bytes = self._block.decompress(data, uncompressed_size=max_size)
+        return raw
 
 
 class ZlibCompressor(_Compressor):
     """DEFLATE (RFC 1950), in every Python. `level`: 1, fastest, to 9, smallest."""
 
-    id: Final = 2
+    id: int = 2
 
     def __init__(self, level: int = 6, min_size: int = _MIN_SIZE) -> None:
         super().__init__(min_size)
@@ -92,7 +96,7 @@ class ZstdCompressor(_Compressor):
     `level`: 1, fastest, to 22, smallest. Raises `MissingExtraError` where it is not there.
     """
 
-    id: Final = 3
+    id: int = 3
 
     def __init__(self, level: int = 3, min_size: int = _MIN_SIZE) -> None:
         super().__init__(min_size)
@@ -105,7 +109,8 @@ class ZstdCompressor(_Compressor):
             self._zstd = _imported("backports.zstd", "zstd")
 
     def _compress(self, data: bytes) -> bytes:
-        return self._zstd.compress(data, self._level)
+        packed: bytes = self._zstd.compress(data, self._level)
+        return packed
 
     def decompress(self, data: bytes, max_size: int) -> bytes:
         """The original bytes; raises where they are more than `max_size`, or where the frame is not whole."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
+from aicache.codecs.numbered import is_number
 from aicache.errors import ConfigurationError, MissingExtraError
 
 __all__ = ["Cipher", "checked_secrets", "tag_keys"]
@@ -17,9 +18,9 @@ NONCE_SIZE: Final = 12
 def checked_secrets(secrets: Mapping[int, bytes]) -> dict[int, bytes]:
     """The secrets by number; raises `ConfigurationError`, which shows none of them."""
     for number, secret in secrets.items():
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 255:  # pyright: ignore[reportUnnecessaryIsInstance] it is the user's
+        if not is_number(number, 0, 255):
             raise ConfigurationError(f"secrets is {{number: bytes}}, with a number from 0 to 255; got {number!r}")
-        if not isinstance(secret, bytes) or len(secret) < 16:  # pyright: ignore[reportUnnecessaryIsInstance] it is the user's
+        if not _is_secret(secret):
             raise ConfigurationError(
                 f"secrets[{number}] must be at least 16 random bytes; make one: secrets.token_bytes(32)"
             )
@@ -48,11 +49,17 @@ class Cipher:
 
     def encrypt(self, number: int, nonce: bytes, body: bytes, bound: bytes) -> bytes:
         """The body, sealed: 16 bytes longer."""
-        return self._keys[number].encrypt(nonce, body, bound)
+        sealed: bytes = self._keys[number].encrypt(nonce, body, bound)
+        return sealed
 
     def decrypt(self, number: int, nonce: bytes, body: bytes, bound: bytes) -> bytes:
         """The body again; raises where anything about it was changed."""
-        return self._keys[number].decrypt(nonce, body, bound)
+        opened: bytes = self._keys[number].decrypt(nonce, body, bound)
+        return opened
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, bytes) and len(value) >= 16
 
 
 def _derived(secret: bytes, use: bytes) -> bytes:

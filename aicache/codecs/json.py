@@ -22,7 +22,7 @@ class JsonSerializer:
     `max_depth`, `max_items`: how deep and how many items a value may be; items are counted in values over 64 KiB.
     """
 
-    id: Final = 2
+    id: int = 2
 
     def __init__(self, *, max_depth: int = 32, max_items: int = 200_000) -> None:
         self._max_depth = max_depth
@@ -55,7 +55,7 @@ class JsonSerializer:
         return most + 1
 
     def _check(self, value: Any, path: str, depth: int) -> None:
-        kind: type = type(value)
+        kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType] of Any
         if kind in _ATOMS or (kind is float and isfinite(value)):
             return
         if kind not in (list, dict):
@@ -71,6 +71,6 @@ class JsonSerializer:
         else:
             for key, item in value.items():
                 if type(key) is not str:
-                    message = f"{path or 'the value'} has the key {key!r}, which JSON would make a text; use MsgpackSerializer"
-                    raise SerializationError(message, path=f"{path}[{key!r}]")
+                    message = f"{path or 'the value'} has the key {key!r}, which JSON would make a text"
+                    raise SerializationError(f"{message}; use MsgpackSerializer", path=f"{path}[{key!r}]")
                 self._check(item, f"{path}[{key!r}]", depth + 1)

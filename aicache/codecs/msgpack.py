@@ -1,12 +1,13 @@
 """`MsgpackSerializer`: gives back exactly what it was given, type for type, or refuses it by name.
 
-A value of None, bool, int, float, str, bytes, lists and dicts with texts for keys is plain msgpack, readable by anybody. Any
-other is `0xC1`, a byte that msgpack never uses, and then msgpack with the extensions of `aicache.codecs.rich`.
+A value of None, bool, int, float, str, bytes, lists and dicts with texts for keys is plain msgpack, readable by
+anybody. Any other is `0xC1`, a byte that msgpack never uses, and then msgpack with the extensions of
+`aicache.codecs.rich`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from threading import local
 from typing import Any, Final
 
@@ -22,22 +23,22 @@ _RICH: Final = b"\xc1"
 _LONG: Final = 16
 _LEAVES: Final = frozenset({str, int, float, bool, type(None), bytes})
 
-_unpack: Final[Callable[..., Any]] = msgpack.unpackb
+_unpack: Final = msgpack.unpackb
 
 
 class MsgpackSerializer:
     """Exact msgpack, the default. Safe from any thread; runs no code that bytes choose.
 
-    Kept: None, bool, int of any size, float (-0.0 and NaN too), str (lone surrogates too), bytes, bytearray, list, tuple,
-    dict in its order and with any kept key, set, frozenset, datetime and time with their zone and fold, date, timedelta,
-    Decimal, UUID, and arrays and numbers of numpy. A subclass of these is another type, and refused.
+    Kept: None, bool, int of any size, float (-0.0 and NaN too), str (lone surrogates too), bytes, bytearray, list,
+    tuple, dict in its order and with any kept key, set, frozenset, datetime and time with their zone and fold, date,
+    timedelta, Decimal, UUID, and arrays and numbers of numpy. A subclass of these is another type, and refused.
     `types`: dataclasses and Enums to be kept too, each under a number that never changes: `{1: Usage, 2: Finish}`. The
     bytes hold the number, never a class's name. A dataclass comes back without its `__init__` being run.
-    `max_depth`, `max_items`: how deep and how many items a value may be, in writing and in reading; items are counted in
-    values over 64 KiB.
+    `max_depth`, `max_items`: how deep and how many items a value may be, in writing and in reading; items are counted
+    in values over 64 KiB.
     """
 
-    id: Final = 1
+    id: int = 1
 
     def __init__(
         self, types: Mapping[int, type] | None = None, *, max_depth: int = 32, max_items: int = 200_000
@@ -92,14 +93,14 @@ class MsgpackSerializer:
 
 def _is_plain(value: Any, depth: int) -> bool:
     """Whether msgpack alone keeps `value`, not over `depth` levels; written for speed, as it sees every value."""
-    kind: type = type(value)
+    kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType] of Any
     if kind is dict:
         if not depth:
             return False
         for key in value:
             if type(key) is not str:
                 return False
-        for item in value.values():
+        for item in value.values():  # noqa: SIM110 a generator costs more
             if type(item) not in _LEAVES and not _is_plain(item, depth - 1):
                 return False
         return True
@@ -108,7 +109,7 @@ def _is_plain(value: Any, depth: int) -> bool:
             return False
         if len(value) > _LONG and set(map(type, value)) <= _LEAVES:
             return True
-        for item in value:
+        for item in value:  # noqa: SIM110 a generator costs more
             if type(item) not in _LEAVES and not _is_plain(item, depth - 1):
                 return False
         return True

@@ -1,8 +1,8 @@
 """The types that msgpack does not know, each as something it does: the closed list behind `MsgpackSerializer`.
 
-What is one thing (a date, a decimal) is an extension with its content. What holds other values (a tuple, a set, a dict with
-tuples for keys) is an array whose first item is an empty extension, the marker: so a nested value is never copied for each
-level it lies in. The codes below are in stored bytes: none ever changes its meaning or is used again.
+What is one thing (a date, a decimal) is an extension with its content. What holds other values (a tuple, a set, a dict
+with tuples for keys) is an array whose first item is an empty extension, the marker: so a nested value is never copied
+for each level it lies in. The codes below are in stored bytes: none ever changes its meaning or is used again.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgpack
 
+from aicache.codecs.numbered import is_number
 from aicache.errors import ConfigurationError, SerializationError
 
 __all__ = ["Reader", "Writer", "checked_types"]
@@ -28,24 +29,28 @@ _TUPLE, _SET, _FROZENSET, _DICT, _ENUM, _DATACLASS, _NDARRAY, _NUMPY = range(32,
 _CONTAINERS: Final = frozenset(range(32, 40))
 _NUMBERS: Final = "biufcmM"  # the kinds of numpy that are plain bytes
 
-_pack: Final[Callable[[Any], bytes]] = msgpack.packb
-_unpack: Final[Callable[[bytes], Any]] = msgpack.unpackb
+_pack: Final = msgpack.packb
+_unpack: Final = msgpack.unpackb
 
 
 def checked_types(types: Mapping[int, type] | None) -> dict[int, type]:
     """The registered classes by number; raises `ConfigurationError` for what cannot be registered."""
     known: dict[int, type] = {}
     for code, cls in (types or {}).items():
-        if isinstance(code, bool) or not isinstance(code, int) or not 0 <= code < 2**31:  # pyright: ignore[reportUnnecessaryIsInstance] it is the user's
+        if not is_number(code, 0, 2**31 - 1):
             raise ConfigurationError(
                 f"types is {{number: class}}, with a number from 0 up that never changes; got {code!r}"
             )
-        if not isinstance(cls, type) or not (dataclasses.is_dataclass(cls) or issubclass(cls, enum.Enum)):  # pyright: ignore[reportUnnecessaryIsInstance] it is the user's
+        if not _can_register(cls):
             raise ConfigurationError(f"types[{code}] must be a dataclass or an Enum, got {cls!r}")
         if cls in known.values():
             raise ConfigurationError(f"types[{code}]: {cls.__qualname__} is registered twice; give it one number")
         known[code] = cls
     return known
+
+
+def _can_register(cls: object) -> bool:
+    return isinstance(cls, type) and (dataclasses.is_dataclass(cls) or issubclass(cls, enum.Enum))
 
 
 def _ext(code: int, content: bytes = b"") -> Any:
@@ -69,18 +74,18 @@ class Writer:
             set: lambda v, path, depth: self._items(v, path, depth, [_ext(_SET)]),
             frozenset: lambda v, path, depth: self._items(v, path, depth, [_ext(_FROZENSET)]),
             dict: self._dict,
-            bytearray: lambda v, *_: _ext(_BYTEARRAY, bytes(v)),
+            bytearray: lambda v, _path, _depth: _ext(_BYTEARRAY, bytes(v)),
             datetime: self._datetime,
-            date: lambda v, *_: _ext(_DATE, _pack([v.year, v.month, v.day])),
+            date: lambda v, _path, _depth: _ext(_DATE, _pack([v.year, v.month, v.day])),
             time: self._time,
-            timedelta: lambda v, *_: _ext(_TIMEDELTA, _pack([v.days, v.seconds, v.microseconds])),
-            Decimal: lambda v, *_: _ext(_DECIMAL, str(v).encode()),
-            UUID: lambda v, *_: _ext(_UUID, v.bytes),
+            timedelta: lambda v, _path, _depth: _ext(_TIMEDELTA, _pack([v.days, v.seconds, v.microseconds])),
+            Decimal: lambda v, _path, _depth: _ext(_DECIMAL, str(v).encode()),
+            UUID: lambda v, _path, _depth: _ext(_UUID, v.bytes),
         }
 
     def convert(self, value: Any, path: str = "", depth: int = 0) -> Any:
         """`value` as msgpack's own types; raises `SerializationError` naming the place below `path`."""
-        kind: type = type(value)
+        kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType] of Any
         if value is None or kind in (str, bytes, float, bool):
             return value
         handler = self._kinds.get(kind)
@@ -113,9 +118,9 @@ class Writer:
         flat = True
         for key, item in value.items():
             place = f"{path}[{key!r}]"
-            name = self.convert(key, f"{place} (the key)", depth + 1)
+            name: Any = self.convert(key, f"{place} (the key)", depth + 1)
             flat = flat and not isinstance(name, list)
-            pairs.append((name, self.convert(item, place, depth + 1)))
+            pairs.append((cast("Any", name), self.convert(item, place, depth + 1)))
         if flat:
             return dict(pairs)
         return [_ext(_DICT), *(part for pair in pairs for part in pair)]  # a key that is an array is none for msgpack
@@ -164,12 +169,12 @@ def _zone(zone: tzinfo | None, path: str) -> list[Any] | None:
         return None
     if zone is UTC:
         return ["u"]
-    if type(zone) is timezone:
+    if isinstance(zone, timezone):
         offset = zone.utcoffset(None)
         micros = (offset.days * 86_400 + offset.seconds) * 1_000_000 + offset.microseconds
-        arguments: tuple[Any, ...] = zone.__getinitargs__()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType] not in the stubs
-        return ["f", micros, arguments[1] if len(arguments) > 1 else None]  # pyright: ignore[reportUnknownArgumentType] as above
-    if type(zone) is ZoneInfo and zone.key is not None:  # pyright: ignore[reportUnnecessaryComparison] None when made from a file
+        name = zone.tzname(None)
+        return ["f", micros, None if name == timezone(offset).tzname(None) else name]
+    if type(zone) is ZoneInfo and isinstance(getattr(zone, "key", None), str):  # it has none when made from a file
         return ["z", zone.key]
     raise _refused(
         path, f"has the zone {zone!r}, which has no name to bring it back", "use UTC, an offset or a ZoneInfo key"
@@ -249,7 +254,7 @@ def _restored(cls: type, fields: dict[str, Any]) -> Any:
     names = {field.name for field in dataclasses.fields(cls)}
     if names != fields.keys():
         raise ValueError(f"the fields of {cls.__qualname__} have changed since")
-    made = object.__new__(cls)
+    made = cast("Any", object.__new__(cls))
     for name, value in fields.items():
         object.__setattr__(made, name, value)  # not through __init__: it may compute, and the class may be frozen
     return made
@@ -281,22 +286,32 @@ def _zone_again(zone: Any) -> tzinfo | None:
 
 
 def _datetime_again(content: bytes) -> datetime:
-    *parts, fold, zone = _unpack(content)
-    return datetime(*parts, tzinfo=_zone_again(zone), fold=fold)
+    year, month, day, hour, minute, second, micro, fold, zone = _unpack(content)
+    return datetime(year, month, day, hour, minute, second, micro, _zone_again(zone), fold=fold)
 
 
 def _time_again(content: bytes) -> time:
-    *parts, fold, zone = _unpack(content)
-    return time(*parts, tzinfo=_zone_again(zone), fold=fold)
+    hour, minute, second, micro, fold, zone = _unpack(content)
+    return time(hour, minute, second, micro, _zone_again(zone), fold=fold)
+
+
+def _date_again(content: bytes) -> date:
+    year, month, day = _unpack(content)
+    return date(year, month, day)
+
+
+def _timedelta_again(content: bytes) -> timedelta:
+    days, seconds, micros = _unpack(content)
+    return timedelta(days, seconds, micros)
 
 
 _SCALARS: Final[dict[int, Callable[[bytes], Any]]] = {
     _INT: lambda b: int.from_bytes(b, "big", signed=True),
     _BYTEARRAY: bytearray,
     _DATETIME: _datetime_again,
-    _DATE: lambda b: date(*_unpack(b)),
+    _DATE: _date_again,
     _TIME: _time_again,
-    _TIMEDELTA: lambda b: timedelta(*_unpack(b)),
+    _TIMEDELTA: _timedelta_again,
     _DECIMAL: lambda b: Decimal(b.decode()),
     _UUID: lambda b: UUID(bytes=b),
 }

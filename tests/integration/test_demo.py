@@ -220,10 +220,11 @@ def test_what_cannot_be_is_refused_with_exit_code_2(
     ("arguments", "why"),
     [
         ([], "COMMAND"),
-        (["demo", "--requests", "0"], "must be at least 1, got 0"),
+        (["demo", "--requests", "0"], "must be from 1 to 1000000000000, got 0"),
         (["demo", "--requests", "many"], "invalid whole number value: 'many'"),
-        (["demo", "--rate", "nan"], "must be more than 0, got nan"),
-        (["demo", "--ttl", "-1"], "must be more than 0, got -1"),
+        (["demo", "--rate", "nan"], "must be from 0.000001 to 1000000000000, got nan"),
+        (["demo", "--seconds", "inf"], "got inf"),
+        (["demo", "--ttl", "-1"], "must be from 0.000001 to 1000000000000, got -1"),
     ],
 )
 def test_a_malformed_command_line_is_refused_with_exit_code_2(
@@ -233,6 +234,16 @@ def test_a_malformed_command_line_is_refused_with_exit_code_2(
         main(arguments)
     assert stop.value.code == 2
     assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--rate", "0.000001"], ["--rate", "1e12"], ["--ttl", "1e12"], ["--ttl", "1e-6"]]
+)
+def test_the_most_and_the_least_that_can_be_asked_for_works(
+    capsys: pytest.CaptureFixture[str], small: str, arguments: list[str]
+) -> None:
+    figures = values(told(capsys, "--trace", small, "--tiers", "memory,null", *arguments)["figures"])
+    assert figures["hits"] + figures["misses"] + figures["stampedes_avoided"] == 400
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:

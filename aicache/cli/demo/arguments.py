@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from math import inf
 from pathlib import Path
+from typing import Final
 
 __all__ = ["DESCRIPTION", "add_options"]
 
-DESCRIPTION = """\
+_MOST: Final = 1_000_000_000_000
+
+DESCRIPTION: Final = """\
 Replays a trace of requests through a real cache, against a simulated provider on virtual time, and says what the cache
 was worth. Nothing is left behind: what was stored is taken out again.
 """
@@ -56,15 +58,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _count(text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    if not 1 <= number <= _MOST:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {_MOST}, got {text}")
     return number
 
 
 def _positive(text: str) -> float:
     number = float(text)
-    if not 0 < number <= inf:  # NaN neither
-        raise argparse.ArgumentTypeError(f"must be more than 0, got {text}")
+    if not 1e-6 <= number <= _MOST:  # NaN and infinity neither
+        raise argparse.ArgumentTypeError(f"must be from 0.000001 to {_MOST}, got {text}")
     return number
 
 
