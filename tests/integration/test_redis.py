@@ -16,5 +16,6 @@ async def test_what_one_process_stores_another_finds(redis_url: str, redis_prefi
         await one.set("key", {"answer": (1, None)}, ttl=60)
         found = await other.lookup("key")
         assert (found.value, found.tier) == ({"answer": (1, None)}, "redis")
-        assert found.ttl_left is not None and 50 < found.ttl_left <= 60
+        assert found.ttl_left is not None
+        assert 50 < found.ttl_left <= 60
         assert (await other.lookup("key")).tier == "memory"
