@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 PACKAGES = ("aicache", "aicache_memory", "aicache_null", "aicache_redis")
-BASE_DEPENDENCIES = {"lz4", "msgpack", "typing_extensions"}
+BASE_DEPENDENCIES = {"lz4", "msgpack"}
 
 
 def public_modules() -> list[str]:
