@@ -39,6 +39,7 @@ BY_HAND: Final = frozenset(
         "aicache/_async/__init__.py",
         "aicache/_async/flights.py",
         "aicache/_async/primitives.py",
+        "aicache/testing/_async/harness.py",
         "backends/aicache_redis/_async/__init__.py",
         "backends/aicache_redis/_async/link.py",
     }
@@ -48,6 +49,7 @@ NAMES: Final = {
     "_async": "_sync",
     "aclose": "close",
     "AsyncIterator": "Iterator",
+    "BackendContract": "SyncBackendContract",
     "CacheBackend": "SyncCacheBackend",
     "MemoryBackend": "SyncMemoryBackend",
     "NullBackend": "SyncNullBackend",

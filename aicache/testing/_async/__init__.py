@@ -1,0 +1,1 @@
+"""The async flavour of the testing kit."""

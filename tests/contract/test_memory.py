@@ -1,0 +1,20 @@
+"""The memory backend keeps the contract, in both flavours."""
+
+from __future__ import annotations
+
+from aicache.testing import BackendContract, SyncBackendContract
+from aicache_memory import MemoryBackend, SyncMemoryBackend
+
+
+class TestMemory(BackendContract):
+    fake_time = True
+
+    def make_backend(self) -> MemoryBackend:
+        return MemoryBackend(clock=self.clock)
+
+
+class TestSyncMemory(SyncBackendContract):
+    fake_time = True
+
+    def make_backend(self) -> SyncMemoryBackend:
+        return SyncMemoryBackend(clock=self.clock)
