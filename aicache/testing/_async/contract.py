@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from aicache.testing._async.lives import LifeChecks
 from aicache.testing._async.values import ValueChecks
 
 __all__ = ["BackendContract"]
 
 
-class BackendContract(ValueChecks):
+class BackendContract(ValueChecks, LifeChecks):
     """Subclass it in a test module, say how a backend is made, and pytest runs what applies to it:
 
         class TestMyBackend(BackendContract):
