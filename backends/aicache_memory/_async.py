@@ -34,7 +34,7 @@ class MemoryBackend(Memory):
 
     async def delete_many(self, keys: Sequence[str]) -> int:
         """How many of the keys were there."""
-        return sum([self._delete(key) for key in keys])
+        return self._delete_many(keys)
 
     async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
         """The found ones with their remaining seconds (None: no expiry)."""

@@ -117,10 +117,7 @@ class Memory:
         return found
 
     def _set(self, key: str, value: object, ttl: float | None) -> None:
-        check_key(key)
-        ttl = check_ttl(ttl)
-        if not isinstance(value, bytes | bytearray | memoryview):
-            raise InvalidTypeError(f"value must be bytes, got {value!r}; a TieredCache serializes values for you")
+        ttl = _checked(key, value, ttl)
         data = bytes(cast(bytes, value))  # the caller may go on writing into a buffer of its own
         expires = None if ttl is None else self.clock() + ttl
         self._store.keep(self._store.raw, Node(key, data, None, len(data), 0.0, expires), ttl)
@@ -128,10 +125,14 @@ class Memory:
     def _delete(self, key: str) -> bool:
         return self._store.pop(check_key(key))
 
-    def _set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
-        for key, (_, ttl) in entries.items():  # all are checked before the first is stored
+    def _delete_many(self, keys: Sequence[str]) -> int:
+        for key in keys:  # all are checked before the first goes
             check_key(key)
-            check_ttl(ttl)
+        return sum([self._store.pop(key) for key in keys])
+
+    def _set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
+        for key, (value, ttl) in entries.items():  # all are checked before the first is stored
+            _checked(key, value, ttl)
         for key, (value, ttl) in entries.items():
             self._set(key, value, ttl)
 
@@ -150,3 +151,10 @@ class Memory:
             "max_bytes": store.max_bytes,
             "evictions": store.evictions,
         }
+
+
+def _checked(key: str, value: object, ttl: float | None) -> float | None:
+    check_key(key)
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise InvalidTypeError(f"value must be bytes, got {value!r}; a TieredCache serializes values for you")
+    return check_ttl(ttl)
