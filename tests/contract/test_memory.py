@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from aicache.protocols import SupportsMany, SupportsTTL, SyncSupportsMany, SyncSupportsTTL
 from aicache.testing import BackendContract, SyncBackendContract
 from aicache_memory import MemoryBackend, SyncMemoryBackend
 
 
 class TestMemory(BackendContract):
+    capabilities = (SupportsMany, SupportsTTL)
     fake_time = True
 
     def make_backend(self) -> MemoryBackend:
@@ -14,6 +16,7 @@ class TestMemory(BackendContract):
 
 
 class TestSyncMemory(SyncBackendContract):
+    capabilities = (SyncSupportsMany, SyncSupportsTTL)
     fake_time = True
 
     def make_backend(self) -> SyncMemoryBackend:

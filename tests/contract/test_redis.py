@@ -10,6 +10,7 @@ import math
 import pytest
 import redis
 
+from aicache.protocols import SupportsMany, SupportsTTL, SyncSupportsMany, SyncSupportsTTL
 from aicache.testing import BackendContract, SyncBackendContract
 from aicache_redis import RedisBackend, SyncRedisBackend
 
@@ -36,6 +37,8 @@ class Place:
 
 
 class TestRedis(Place, BackendContract):
+    capabilities = (SupportsMany, SupportsTTL)
+
     def make_backend(self) -> RedisBackend:
         return RedisBackend(self.url, prefix=self.prefix, timeout=10)
 
@@ -47,6 +50,8 @@ class TestRedis(Place, BackendContract):
 
 
 class TestSyncRedis(Place, SyncBackendContract):
+    capabilities = (SyncSupportsMany, SyncSupportsTTL)
+
     def make_backend(self) -> SyncRedisBackend:
         return SyncRedisBackend(self.url, prefix=self.prefix, timeout=10)
 

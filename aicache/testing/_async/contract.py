@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from aicache.testing._async.batches import BatchChecks, RemainingLifeChecks
 from aicache.testing._async.lives import LifeChecks
 from aicache.testing._async.values import ValueChecks
 
 __all__ = ["BackendContract"]
 
 
-class BackendContract(ValueChecks, LifeChecks):
+class BackendContract(ValueChecks, LifeChecks, BatchChecks, RemainingLifeChecks):
     """Subclass it in a test module, say how a backend is made, and pytest runs what applies to it:
 
         class TestMyBackend(BackendContract):
