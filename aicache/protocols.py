@@ -212,6 +212,11 @@ class Entry(Protocol):
         """When it ends, on the backend's own `clock`; None: never."""
         ...
 
+    @property
+    def compressed(self) -> bool:
+        """Whether the value is compressed in the tiers below (information only)."""
+        ...
+
 
 @runtime_checkable
 class HoldsEntries(Protocol):
@@ -233,7 +238,15 @@ class HoldsEntries(Protocol):
         ...
 
     def put(
-        self, key: str, value: Any, *, thaw: Callable[[Any], Any] | None, size: int, created: float, ttl: float | None
+        self,
+        key: str,
+        value: Any,
+        *,
+        thaw: Callable[[Any], Any] | None,
+        size: int,
+        created: float,
+        ttl: float | None,
+        compressed: bool,
     ) -> bool:
         """Keep an entry of `size` bytes for `ttl` seconds (None: no expiry); False where it does not fit the bounds.
 

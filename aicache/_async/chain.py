@@ -11,8 +11,8 @@ A chain has the verbs of a tier, so a cache can be a tier of another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from aicache._async.tiers import ByteTier, EntryTier, said
 from aicache._kernel.counters import Counters, TierCounters
@@ -25,6 +25,8 @@ from aicache.options import UNSET, Tier
 
 __all__ = ["Chain", "NestedTier"]
 
+
+_SLICE: Final = 500
 
 AnyTier: TypeAlias = "EntryTier | ByteTier | NestedTier"
 
@@ -55,8 +57,8 @@ class Chain:
 
     # -- reading
 
-    async def find(self, key: str, granted: Mapping[str, Pass], *, with_life: bool = False) -> tuple[Item, str] | str:
-        """The item and the name of its tier, promoted to the tiers above; or what each tier said."""
+    async def find(self, key: str, granted: Mapping[str, Pass], *, with_life: bool = False) -> Item | str:
+        """The item, promoted to the tiers above; or what each tier said."""
         said: list[str] = []
         for at, tier in self._readers:
             above = self._above[at]
@@ -64,7 +66,8 @@ class Chain:
             if isinstance(item, Item):
                 if above:
                     await self._promote(above, {key: item}, granted)
-                return item, tier.counters.name
+                item.tier = tier.counters.name
+                return item
             said.append(f"{tier.counters.name}: {item}")
         self.counters.misses += 1
         return "; ".join(said)
@@ -121,6 +124,42 @@ class Chain:
 
     # -- removing
 
+    async def remove_prefix(self, prefix: str, matches: Callable[[str], bool]) -> int:
+        """Forget in every tier the keys that begin with `prefix` and match; returns how many different ones there were.
+
+        What is on its way under such a key is not stored. Raises `UnsupportedError`, with nothing changed, where a
+        tier cannot list its keys.
+        """
+        for tier in self.tiers:
+            if not tier.can_scan:
+                raise UnsupportedError(
+                    f"tier {tier.counters.name!r} cannot forget by prefix: its backend has no scan(); "
+                    "give it one, or delete the keys one by one"
+                )
+        removed = 0
+        self.fence.revoke_where(lambda key: key.startswith(prefix) and matches(key))
+        for tier in reversed(self.tiers):
+            some: list[str] = []
+            async for key in tier.scan(prefix):
+                if matches(key):
+                    some.append(key)
+                    if len(some) == _SLICE:
+                        removed += await self.remove(some)
+                        some = []
+            if some:
+                removed += await self.remove(some)
+            self.fence.revoke_where(lambda key: key.startswith(prefix) and matches(key))
+        return removed
+
+    async def drop_prefix(self, prefix: str, matches: Callable[[str], bool]) -> int:
+        """The same in the tiers of this process alone."""
+        dropped = 0
+        for tier in self.tiers:
+            if tier.in_process and tier.can_scan:
+                keys = [key async for key in tier.scan(prefix)]
+                dropped += tier.drop([key for key in keys if matches(key)])
+        return dropped
+
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys in every tier; returns how many were there, in the tier that had most of them."""
         self.fence.revoke(keys)
@@ -174,6 +213,7 @@ class NestedTier:
         self.counters = TierCounters(name)
         self.in_process: bool = chain.tiers[0].in_process
         self.can_clear: bool = all(tier.can_clear for tier in chain.tiers)
+        self.can_scan: bool = all(tier.can_scan for tier in chain.tiers)
         self.needs_raw: bool = bool(options.min_bytes or options.max_bytes is not None)
 
     async def read(self, key: str, *, with_life: bool) -> Item | str:
@@ -184,7 +224,7 @@ class NestedTier:
             self.counters.misses += 1
             return f"({found})"
         self.counters.hits += 1
-        return found[0]
+        return found
 
     async def read_many(self, keys: Sequence[str], *, with_life: bool) -> dict[str, Item]:
         """The found ones."""
@@ -231,6 +271,16 @@ class NestedTier:
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys; returns how many were there."""
         return await self.chain.remove(keys)
+
+    async def scan(self, prefix: str) -> AsyncIterator[str]:
+        """The keys that begin with `prefix`; one that several of its tiers have comes several times."""
+        for tier in self.chain.tiers:
+            async for key in tier.scan(prefix):
+                yield key
+
+    async def answers(self, key: str) -> bool:
+        """Whether all its tiers answer now."""
+        return all([await tier.answers(key) for tier in self.chain.tiers])
 
     async def clear(self) -> None:
         """Forget everything."""

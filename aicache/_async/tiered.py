@@ -9,19 +9,21 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Literal, NoReturn, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
-from aicache._async.chain import AnyTier, Chain, NestedTier
+from aicache._async.chain import Chain
 from aicache._async.decorator import CachedFunction, decorate
 from aicache._async.flights import Flight, Flights
-from aicache._async.primitives import IS_ASYNC, call
-from aicache._async.tiers import ByteTier, EntryTier
+from aicache._async.primitives import call
+from aicache._async.tiers import EntryTier, item_of
+from aicache._async.wiring import wired
+from aicache._kernel.checks import check_factory, checked_keys, checked_mapping
 from aicache._kernel.item import Item
 from aicache._kernel.lifetime import jittered
 from aicache._kernel.results import CacheStats, Lookup
-from aicache._kernel.wiring import check_backend, check_ttl_holds, tier_names
+from aicache._kernel.wiring import check_ttl_holds
 from aicache.codecs import Codec
 from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError, SerializationError
 from aicache.options import UNSET, Policy, Tier, Unset, check_key, check_ttl
-from aicache.protocols import CacheBackend, Compressor, HoldsEntries, Serializer, supports
+from aicache.protocols import CacheBackend, Compressor, HoldsEntries, Serializer
 
 __all__ = ["TieredCache"]
 
@@ -74,43 +76,19 @@ class TieredCache:
         self._policy = policy
         self._wall_clock = wall_clock
         self._random = random
-        self._chain = Chain(self._wired(tiers), self._codec)
+        options = [tier if isinstance(tier, Tier) else Tier(backend=tier) for tier in tiers]
+        self._chain = Chain(wired(options, self._codec, wall_clock, type(self).__name__), self._codec)
+        check_ttl_holds(policy, options)
         self._counters = self._chain.counters
         self._flights = Flights(self._counters)
         self._closed = False
         front = self._chain.tiers[0]
         self._front = front.counters
         self._peek: Callable[[str], Any] = _nothing
+        self._front_clock: Callable[[], float] = wall_clock
         if isinstance(front, EntryTier) and front.options.read:
             self._peek = front.backend.peek
-
-    def _wired(self, tiers: Sequence[CacheBackend | HoldsEntries | Tier | TieredCache]) -> list[AnyTier]:
-        options = [tier if isinstance(tier, Tier) else Tier(backend=tier) for tier in tiers]
-        if not any(option.read for option in options):
-            raise ConfigurationError("tiers has none that reads; give at least one backend, such as NullBackend()")
-        check_ttl_holds(self._policy, options)
-        built: list[AnyTier] = []
-        seen: list[object] = []
-        for option, name in zip(options, tier_names(options), strict=True):
-            backend = option.backend
-            if any(backend is other for other in seen):
-                raise ConfigurationError(f"tier {name!r}: {type(backend).__name__} is there twice; give it one place")
-            seen.append(backend)
-            if isinstance(backend, TieredCache):
-                tier: AnyTier = NestedTier(backend._chain, option, name)  # noqa: SLF001 a cache knows its own kind
-            else:
-                check_backend(backend, wants_async=IS_ASYNC, cache=type(self).__name__)
-                if supports(backend, HoldsEntries):
-                    tier = EntryTier(backend, option, name, self._codec)
-                else:
-                    tier = ByteTier(backend, option, name, self._codec, self._wall_clock)
-            if tier.in_process and built and not built[-1].in_process:
-                raise ConfigurationError(
-                    f"tier {name!r} is in this process and stands behind {built[-1].counters.name!r}, which is not: "
-                    "it would never be faster; put it first"
-                )
-            built.append(tier)
-        return built
+            self._front_clock = front.backend.clock
 
     # -- one key
 
@@ -132,21 +110,23 @@ class TieredCache:
         check_key(key)
         with self._chain.fence.enter([key]) as granted:
             found = await self._chain.find(key, granted)
-        return default if isinstance(found, str) else found[0].value
+        return default if isinstance(found, str) else found.value
 
     async def lookup(self, key: str) -> Lookup:
         """The value with where it came from and how long it lives, or why there is none; promotes and counts as `get`
         does.
         """
-        self._check_open()
         check_key(key)
+        entry = self._peek(key)
+        if entry is not None:
+            self._front.hits += 1
+            item = item_of(entry, self._codec, self._front_clock())
+            item.tier = self._front.name
+            return self._told(item, item.value)
+        self._check_open()
         with self._chain.fence.enter([key]) as granted:
             found = await self._chain.find(key, granted, with_life=True)
-        if isinstance(found, str):
-            return Lookup(found=False, reason=found)
-        item, tier = found
-        age = max(0.0, self._wall_clock() - item.created)
-        return Lookup(found=True, value=item.value, tier=tier, age=age, ttl_left=item.ttl)
+        return Lookup(found=False, reason=found) if isinstance(found, str) else self._told(found, found.value)
 
     async def set(self, key: str, value: Any, *, ttl: float | Literal[Unset.UNSET] | None = UNSET) -> None:
         """Store a value in every tier that takes it, the last tier first; returns when it is stored.
@@ -198,13 +178,20 @@ class TieredCache:
             thaw = entry.thaw
             value: Any = entry.value if thaw is None else thaw(entry.value)
             return value
-        check_key(key)
-        check_factory(factory)
-        while True:
-            item, joined = (await self._flights.run([key], partial(self._load_one, factory, ttl)))[key]
-            if item is not None:  # else the load of many that this joined did not bring the key
-                loaded: Any = item.for_another() if joined else item.value
-                return loaded
+        item, joined = await self._obtain(key, factory, ttl)
+        loaded: Any = item.for_another() if joined else item.value
+        return loaded
+
+    async def lookup_or_set(
+        self, key: str, factory: Callable[[], Any], *, ttl: float | Literal[Unset.UNSET] | None = UNSET
+    ) -> Lookup:
+        """`get_or_set`, with where the value came from: where a factory made it, `found` is False and `reason` says
+        whether this call's load or one under way ("loaded", "joined").
+        """
+        self._check_open()
+        item, joined = await self._obtain(key, factory, ttl if ttl is UNSET else check_ttl(ttl))
+        reason = None if item.tier is not None else "joined" if joined else "loaded"
+        return self._told(item, item.for_another() if joined else item.value, reason)
 
     # -- many keys
 
@@ -265,6 +252,22 @@ class TieredCache:
         wanted = checked_keys(keys)
         return await self._chain.remove(wanted) if wanted else 0
 
+    async def delete_prefix(
+        self, prefix: str, *, where: Callable[[str], bool] | None = None, in_process: bool = False
+    ) -> int:
+        """Forget every key that begins with `prefix` in every tier; returns how many different ones there were.
+
+        `prefix`: text, never a pattern. `where`: forgets only those keys of them for which it is true. `in_process`:
+        only in the tiers of this process. The keys are listed and deleted in slices, so it takes as long as there are
+        keys, and blocks nobody; loads under way under such keys are not stored. A tier that fails is counted, and keeps
+        what it has. Raises `UnsupportedError`, with nothing changed, where a tier cannot list its keys.
+        """
+        self._check_open()
+        if not isinstance(cast(object, prefix), str):
+            raise InvalidTypeError(f"prefix must be a str, got {prefix!r}")
+        forget = self._chain.drop_prefix if in_process else self._chain.remove_prefix
+        return await forget(prefix, where or _any)
+
     async def clear(self) -> None:
         """Forget everything in every tier; raises `UnsupportedError`, with nothing changed, where a tier cannot."""
         self._check_open()
@@ -293,6 +296,12 @@ class TieredCache:
         """The counts so far."""
         return self._counters.snapshot(tuple(tier.counters.snapshot() for tier in self._chain.tiers))
 
+    async def health(self, key: str = "health") -> dict[str, bool]:
+        """Each tier's name, and whether it answers now, as a read of `key` shows; for a readiness check."""
+        self._check_open()
+        check_key(key)
+        return {tier.counters.name: await tier.answers(key) for tier in self._chain.tiers}
+
     def describe(self) -> str:
         """What will really happen, a line for the policy and one for each tier."""
         lines = [f"{type(self).__name__}: ttl={self._policy.ttl}, jitter={self._policy.jitter:g}"]
@@ -317,7 +326,30 @@ class TieredCache:
     ) -> None:
         await self.aclose()
 
+    def _told(self, item: Item, value: object, reason: str | None = None) -> Lookup:
+        return Lookup(
+            found=reason is None,
+            value=value,
+            tier=item.tier,
+            created=item.created,
+            age=max(0.0, self._wall_clock() - item.created),
+            ttl_left=item.ttl,
+            compressed=item.compressed,
+            reason=reason,
+        )
+
     # -- loading
+
+    async def _obtain(
+        self, key: str, factory: Callable[[], Any], ttl: float | Literal[Unset.UNSET] | None
+    ) -> tuple[Item, bool]:
+        """The item, found or loaded, and whether by a load that was under way already."""
+        check_key(key)
+        check_factory(factory)
+        while True:
+            item, joined = (await self._flights.run([key], partial(self._load_one, factory, ttl)))[key]
+            if item is not None:  # else the load of many that this joined did not bring the key
+                return item, joined
 
     def _item(self, value: object, ttl: float | None) -> Item:
         return self._chain.item(value, self._wall_clock(), jittered(ttl, self._policy.jitter, self._random()))
@@ -338,7 +370,7 @@ class TieredCache:
             flight.passes = granted
             found = await self._chain.find(key, granted)
             if not isinstance(found, str):
-                return {key: found[0]}
+                return {key: found}
             item, keep = self._loaded(await self._called(factory), ttl)
             if keep:
                 await self._chain.fill({key: item}, granted)
@@ -375,25 +407,9 @@ def _nothing(_key: str) -> None:
     """The peek of a cache whose first tier has to be asked."""
 
 
+def _any(_key: str) -> bool:
+    return True
+
+
 def _closed(*_: object) -> NoReturn:
     raise ClosedError("this cache is closed; build a new one")
-
-
-def checked_keys(keys: Iterable[str]) -> list[str]:
-    """The keys, each once, in order; raises where one is none."""
-    if isinstance(keys, str):
-        raise InvalidTypeError(f"keys must be several keys, got the one text {keys!r}; put it into a list")
-    return list(dict.fromkeys([check_key(key) for key in keys]))
-
-
-def check_factory(factory: object) -> None:
-    """Raise where the factory cannot be called."""
-    if not callable(factory):
-        raise InvalidTypeError(f"factory must be callable, got {factory!r}; pass the function itself, or a lambda")
-
-
-def checked_mapping(values: object) -> Mapping[str, Any]:
-    """What a factory of many returned; raises where it is no mapping."""
-    if not isinstance(values, Mapping):
-        raise InvalidTypeError(f"factory must return a mapping of key to value, got {values!r}")
-    return cast("Mapping[str, Any]", values)

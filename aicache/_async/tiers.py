@@ -2,14 +2,13 @@
 
 An `EntryTier` is in this process and keeps live entries. A `ByteTier` is any other backend: what goes in is sealed in
 an envelope, what comes out is trusted only once the envelope holds. A failure of its backend is counted and is a miss
-(unless
-`on_error="raise"`); the log has one line when a tier begins to fail and one when it answers again.
+(unless `on_error="raise"`); the log has one line when a tier begins to fail and one when it answers again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -30,15 +29,17 @@ from aicache.errors import (
 from aicache.options import UNSET, Tier
 from aicache.protocols import (
     CacheBackend,
+    Entry,
     HasDeadline,
     HoldsEntries,
     SupportsClear,
     SupportsMany,
+    SupportsScan,
     SupportsTTL,
     supports,
 )
 
-__all__ = ["ByteTier", "EntryTier"]
+__all__ = ["ByteTier", "EntryTier", "item_of", "said"]
 
 _log: Final = logging.getLogger("aicache")
 
@@ -58,7 +59,8 @@ class EntryTier:
         self.counters = TierCounters(name)
         self.needs_raw = bool(options.min_bytes or options.max_bytes is not None)
         self.can_clear = supports(backend, SupportsClear)
-        self._loads = codec.loads
+        self.can_scan = supports(backend, SupportsScan)
+        self._codec = codec
 
     async def read(self, key: str, *, with_life: bool) -> Item | str:  # noqa: ARG002 it knows the life of all it has
         """The item, or the reason why there is none."""
@@ -67,10 +69,7 @@ class EntryTier:
             self.counters.misses += 1
             return "absent"
         self.counters.hits += 1
-        ttl = None if entry.expires is None else max(0.0, entry.expires - self.backend.clock())
-        if entry.thaw is None:
-            return Item(entry.value, None, self._loads, entry.created, ttl)
-        return Item(entry.thaw(entry.value), entry.value, entry.thaw, entry.created, ttl)
+        return item_of(entry, self._codec, self.backend.clock())
 
     async def read_many(self, keys: Sequence[str], *, with_life: bool) -> dict[str, Item]:
         """The found ones."""
@@ -91,7 +90,9 @@ class EntryTier:
             share = item.immutable or raw is None or not self.backend.isolates
             value, thaw = (item.value, None) if share else (raw, item.thaw)
             ttl = shorter(item.ttl, options.max_ttl)
-            fits = self.backend.put(key, value, thaw=thaw, size=size, created=item.created, ttl=ttl)
+            fits = self.backend.put(
+                key, value, thaw=thaw, size=size, created=item.created, ttl=ttl, compressed=item.compressed
+            )
         if not fits:
             self.counters.skipped += 1
             self.backend.drop(key)
@@ -109,6 +110,16 @@ class EntryTier:
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys; returns how many were there."""
         return self.drop(keys)
+
+    async def scan(self, prefix: str) -> AsyncIterator[str]:
+        """The keys that begin with `prefix`."""
+        backend: Any = self.backend
+        async for key in backend.scan(prefix):
+            yield key
+
+    async def answers(self, key: str) -> bool:  # noqa: ARG002 it needs no trial
+        """True: it is in this process."""
+        return True
 
     async def clear(self) -> None:
         """Forget everything."""
@@ -134,6 +145,7 @@ class ByteTier:
         self.options = options
         self.counters = TierCounters(name)
         self.can_clear = supports(backend, SupportsClear)
+        self.can_scan = supports(backend, SupportsScan)
         self._codec = codec
         self._wall_clock = wall_clock
         self._has_many = supports(backend, SupportsMany)
@@ -210,7 +222,7 @@ class ByteTier:
             # The store cannot say; the writer's clock and ours can, as far as they agree. A copy is made by this word,
             # no miss.
             left = min(opened.fresh_for, opened.created + opened.fresh_for - self._wall_clock())
-        return Item(opened.value, opened.raw, opened.thaw, opened.created, left)
+        return Item(opened.value, opened.raw, opened.thaw, opened.created, left, compressed=opened.compressed)
 
     # -- writing
 
@@ -218,8 +230,11 @@ class ByteTier:
         """Store those whose pass holds and that fit; returns how many. What does not fit leaves no older value there.
 
         A fill whose pass was revoked while it was on its way may have landed after the invalidation: it is taken out
-        again.
+        again. A fill is not tried on a backend that has just failed to answer: its caller has waited for it once.
         """
+        if is_fill and self._failing:
+            self.counters.skipped += len(items)
+            return 0
         sealed: dict[str, tuple[bytes, float | None]] = {}
         unfit: list[str] = []
         for key, item in items.items():
@@ -263,6 +278,7 @@ class ByteTier:
             return None
         if item.packed is None:
             item.packed = self._codec.pack(raw)
+            item.compressed = item.packed.compressor != 0
         ttl = shorter(item.ttl, options.max_ttl)
         age = max(0.0, self._wall_clock() - item.created)
         try:
@@ -290,6 +306,25 @@ class ByteTier:
         except Exception as error:
             self._failed(error)
         return removed
+
+    async def scan(self, prefix: str) -> AsyncIterator[str]:
+        """The keys that begin with `prefix`, up to where the backend fails."""
+        try:
+            async for key in self.backend.scan(prefix):
+                yield key
+            self._answered()
+        except Exception as error:
+            self._failed(error)
+
+    async def answers(self, key: str) -> bool:
+        """Whether the backend answers now, as a read of `key` shows."""
+        try:
+            await bounded(self.backend.get(key), self._timeout)
+            self._answered()
+        except Exception as error:
+            self._failed(error)
+            return False
+        return True
 
     async def clear(self) -> None:
         """Forget everything."""
@@ -338,6 +373,14 @@ class ByteTier:
             kind = BackendTimeoutError if late else BackendError
             raise kind(f"tier {self.counters.name!r}: {str(error) or type(error).__name__}") from error
         return "timeout" if late else f"error ({type(error).__name__})"
+
+
+def item_of(entry: Entry, codec: Codec, now: float) -> Item:
+    """The item that an in-process backend keeps as `entry`, at the time `now` of its clock."""
+    ttl = None if entry.expires is None else max(0.0, entry.expires - now)
+    if entry.thaw is None:
+        return Item(entry.value, None, codec.loads, entry.created, ttl, compressed=entry.compressed)
+    return Item(entry.thaw(entry.value), entry.value, entry.thaw, entry.created, ttl, compressed=entry.compressed)
 
 
 def said(options: Tier) -> str:

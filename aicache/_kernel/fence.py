@@ -94,8 +94,13 @@ class Fence:
                 if slot is not None:
                     slot.epoch += 1
 
+    def revoke_where(self, matches: Callable[[str], bool]) -> None:
+        """The same for every key that matches."""
+        with self._lock:
+            for key, slot in self._slots.items():
+                if matches(key):
+                    slot.epoch += 1
+
     def revoke_all(self) -> None:
         """The same for every key."""
-        with self._lock:
-            for slot in self._slots.values():
-                slot.epoch += 1
+        self.revoke_where(lambda _: True)

@@ -17,11 +17,13 @@ class Item:
     `raw`: its serialized bytes; None where no tier needs them.
     `thaw`: makes a fresh value from `raw`; the `loads` of the serializer that made it.
     `created`: when the value was made, in seconds since the epoch.
-    `ttl`: seconds it still lives (None: no expiry), or `unknown_ttl` where its store could not say.
+    `ttl`: seconds it still lives; None: no expiry.
+    `compressed`: whether it is compressed where it is stored as bytes.
     `packed`: `raw` as compressed for byte stores, once a tier has asked for it.
+    `tier`: the name of the tier that had it; None for one that comes from a caller or a load.
     """
 
-    __slots__ = ("created", "immutable", "packed", "raw", "thaw", "ttl", "ttl_known", "value")
+    __slots__ = ("compressed", "created", "immutable", "packed", "raw", "thaw", "tier", "ttl", "value")
 
     def __init__(
         self,
@@ -31,16 +33,17 @@ class Item:
         created: float,
         ttl: float | None,
         *,
-        ttl_known: bool = True,
+        compressed: bool = False,
     ) -> None:
         self.value = value
         self.raw = raw
         self.thaw = thaw
         self.created = created
         self.ttl = ttl
-        self.ttl_known = ttl_known
+        self.compressed = compressed
         self.immutable = is_immutable(value)
         self.packed: Any = None
+        self.tier: str | None = None
 
     def for_another(self) -> Any:
         """The value for one more caller: shared where nobody can change it, else made afresh.

@@ -17,18 +17,23 @@ class Lookup:
     `found`: whether there is a value; a stored None is one.
     `value`: the value, or None on a miss.
     `tier`: the name of the tier that had it; None on a miss.
-    `age`: seconds since the value was made, by the clocks of its writer and this reader; None on a miss.
+    `created`: when the value was made, in seconds since the epoch by its writer's clock; None on a miss.
+    `age`: seconds since then, by the clocks of its writer and this reader; None on a miss.
     `ttl_left`: seconds until it ends; None: no expiry, or a miss.
     `stale`: whether it is past its ttl.
-    `reason`: on a miss, what each tier said, as `memory: absent; redis: refused (tag)`; on a hit, None.
+    `compressed`: whether it is compressed where it is stored as bytes.
+    `reason`: on a miss, what each tier said, as `memory: absent; redis: refused (tag)`; on a hit, None. From
+    `lookup_or_set`, "loaded" or "joined" where the value comes from a factory.
     """
 
     found: bool
     value: Any = None
     tier: str | None = None
+    created: float | None = None
     age: float | None = None
     ttl_left: float | None = None
     stale: bool = False
+    compressed: bool = False
     reason: str | None = None
 
 

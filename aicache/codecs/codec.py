@@ -46,6 +46,7 @@ class Opened(NamedTuple):
     created: float
     fresh_for: float | None
     stale_for: float
+    compressed: bool
 
 
 class Codec:
@@ -190,7 +191,15 @@ class Codec:
             raise
         except Exception as error:  # a serializer may raise anything on bytes that it did not make
             raise EnvelopeError("parse", f"{type(error).__name__}: {error}") from error
-        return Opened(value, raw, serializer.loads, envelope.created, envelope.fresh_for, envelope.stale_for)
+        return Opened(
+            value,
+            raw,
+            serializer.loads,
+            envelope.created,
+            envelope.fresh_for,
+            envelope.stale_for,
+            envelope.compressor != 0,
+        )
 
     def _decrypted(self, key: str, envelope: Envelope, cipher: Cipher) -> bytes:
         number, nonce = envelope.extension[0], envelope.extension[1:]

@@ -90,11 +90,20 @@ class Memory:
         return node
 
     def put(
-        self, key: str, value: Any, *, thaw: Callable[[Any], Any] | None, size: int, created: float, ttl: float | None
+        self,
+        key: str,
+        value: Any,
+        *,
+        thaw: Callable[[Any], Any] | None,
+        size: int,
+        created: float,
+        ttl: float | None,
+        compressed: bool = False,
     ) -> bool:
         """Keep a live entry; False, with nothing left under the key, where it is larger than `max_bytes`."""
         expires = None if ttl is None else self.clock() + ttl
-        return self._store.keep(self._store.live, Node(key, value, thaw, size, created, expires), ttl)
+        node = Node(key, value, thaw, size, created, expires, compressed)
+        return self._store.keep(self._store.live, node, ttl)
 
     def drop(self, key: str) -> bool:
         """Forget the key; say whether it was there."""

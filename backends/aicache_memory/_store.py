@@ -28,10 +28,20 @@ _RECLAIMED_PER_WRITE = 64
 class Node:
     """One entry. Nothing but its place in the queue and its flag ever changes: an overwrite makes a new node."""
 
-    __slots__ = ("bucket", "created", "expires", "home", "key", "newer", "older", "size", "thaw", "value", "visited")
+    __slots__ = (
+        "bucket", "compressed", "created", "expires", "home", "key", "newer", "older", "size", "thaw", "value",
+        "visited",
+    )  # fmt: skip
 
     def __init__(
-        self, key: str, value: Any, thaw: Callable[[Any], Any] | None, size: int, created: float, expires: float | None
+        self,
+        key: str,
+        value: Any,
+        thaw: Callable[[Any], Any] | None,
+        size: int,
+        created: float,
+        expires: float | None,
+        compressed: bool = False,
     ) -> None:
         self.key = key
         self.value = value
@@ -39,6 +49,7 @@ class Node:
         self.size = size
         self.created = created
         self.expires = expires
+        self.compressed = compressed
         self.visited = False
         self.older: Node | None = None
         self.newer: Node | None = None

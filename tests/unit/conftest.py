@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,14 @@ class ManyDictBackend(DictBackend):
     async def clear(self) -> None:
         self._clear()
 
+    async def scan(self, prefix: str = "") -> AsyncIterator[str]:
+        for key in self._scan(prefix):
+            yield key
+
+    def _scan(self, prefix: str) -> list[str]:
+        self._note("scan", prefix)
+        return [key for key in self.data if key.startswith(prefix)]
+
     def _found(self, keys: Sequence[str], verb: str) -> dict[str, tuple[bytes, float | None]]:
         self._note(verb, *keys)
         now = self.clock()
@@ -139,6 +147,9 @@ class SyncManyDictBackend(ManyDictBackend, SyncDictBackend):
 
     def clear(self) -> None:
         self._clear()
+
+    def scan(self, prefix: str = "") -> Iterator[str]:
+        yield from self._scan(prefix)
 
 
 class Awaited:

@@ -1,0 +1,45 @@
+"""Builds the tiers of a cache, or says what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from aicache._async.chain import AnyTier, Chain, NestedTier
+from aicache._async.primitives import IS_ASYNC
+from aicache._async.tiers import ByteTier, EntryTier
+from aicache._kernel.wiring import check_backend, tier_names
+from aicache.codecs import Codec
+from aicache.errors import ConfigurationError
+from aicache.options import Tier
+from aicache.protocols import HoldsEntries, supports
+
+__all__ = ["wired"]
+
+
+def wired(options: Sequence[Tier], codec: Codec, wall_clock: Callable[[], float], cache: str) -> list[AnyTier]:
+    """The tiers, in order; raises `ConfigurationError` on wrong wiring. `cache`: the name of its class."""
+    if not any(option.read for option in options):
+        raise ConfigurationError("tiers has none that reads; give at least one backend, such as NullBackend()")
+    built: list[AnyTier] = []
+    seen: list[object] = []
+    for option, name in zip(options, tier_names(options), strict=True):
+        backend = option.backend
+        if any(backend is other for other in seen):
+            raise ConfigurationError(f"tier {name!r}: {type(backend).__name__} is there twice; give it one place")
+        seen.append(backend)
+        chain = getattr(backend, "_chain", None)
+        if isinstance(chain, Chain):  # a cache of this flavour
+            tier: AnyTier = NestedTier(chain, option, name)
+        else:
+            check_backend(backend, wants_async=IS_ASYNC, cache=cache)
+            if supports(backend, HoldsEntries):
+                tier = EntryTier(backend, option, name, codec)
+            else:
+                tier = ByteTier(backend, option, name, codec, wall_clock)
+        if tier.in_process and built and not built[-1].in_process:
+            raise ConfigurationError(
+                f"tier {name!r} is in this process and stands behind {built[-1].counters.name!r}, which is not: "
+                "it would never be faster; put it first"
+            )
+        built.append(tier)
+    return built
