@@ -48,6 +48,7 @@ BY_HAND: Final = frozenset(
 NAMES: Final = {
     "_async": "_sync",
     "aclose": "close",
+    "AsyncExitStack": "ExitStack",
     "AsyncIterator": "Iterator",
     "BackendContract": "SyncBackendContract",
     "CacheBackend": "SyncCacheBackend",
@@ -55,7 +56,9 @@ NAMES: Final = {
     "NullBackend": "SyncNullBackend",
     "RedisBackend": "SyncRedisBackend",
     "SupportsClear": "SyncSupportsClear",
+    "SupportsInfo": "SyncSupportsInfo",
     "SupportsMany": "SyncSupportsMany",
+    "SupportsScan": "SyncSupportsScan",
     "SupportsTTL": "SyncSupportsTTL",
     "TieredCache": "SyncTieredCache",
     "__aenter__": "__enter__",

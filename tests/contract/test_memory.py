@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from aicache.protocols import SupportsMany, SupportsTTL, SyncSupportsMany, SyncSupportsTTL
+from aicache.protocols import (
+    SupportsClear,
+    SupportsInfo,
+    SupportsMany,
+    SupportsScan,
+    SupportsTTL,
+    SyncSupportsClear,
+    SyncSupportsInfo,
+    SyncSupportsMany,
+    SyncSupportsScan,
+    SyncSupportsTTL,
+)
 from aicache.testing import BackendContract, SyncBackendContract
 from aicache_memory import MemoryBackend, SyncMemoryBackend
 
 
 class TestMemory(BackendContract):
-    capabilities = (SupportsMany, SupportsTTL)
+    capabilities = (SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
     fake_time = True
 
     def make_backend(self) -> MemoryBackend:
@@ -16,7 +27,7 @@ class TestMemory(BackendContract):
 
 
 class TestSyncMemory(SyncBackendContract):
-    capabilities = (SyncSupportsMany, SyncSupportsTTL)
+    capabilities = (SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL)
     fake_time = True
 
     def make_backend(self) -> SyncMemoryBackend:

@@ -10,7 +10,18 @@ import math
 import pytest
 import redis
 
-from aicache.protocols import SupportsMany, SupportsTTL, SyncSupportsMany, SyncSupportsTTL
+from aicache.protocols import (
+    SupportsClear,
+    SupportsInfo,
+    SupportsMany,
+    SupportsScan,
+    SupportsTTL,
+    SyncSupportsClear,
+    SyncSupportsInfo,
+    SyncSupportsMany,
+    SyncSupportsScan,
+    SyncSupportsTTL,
+)
 from aicache.testing import BackendContract, SyncBackendContract
 from aicache_redis import RedisBackend, SyncRedisBackend
 
@@ -19,11 +30,12 @@ class Place:
     """Where the server is, and how to speak to it without the backend."""
 
     url: str
-    prefix: str
+    prefix: str  # as a pattern, it would match the other too
+    other: str
 
     @pytest.fixture(autouse=True)
     def _place(self, redis_url: str, redis_prefix: str) -> None:
-        self.url, self.prefix = redis_url, redis_prefix
+        self.url, self.prefix, self.other = redis_url, f"{redis_prefix}*:", f"{redis_prefix}x:"
 
     def read(self, key: str) -> bytes | None:
         with redis.Redis.from_url(self.url) as client:
@@ -37,10 +49,15 @@ class Place:
 
 
 class TestRedis(Place, BackendContract):
-    capabilities = (SupportsMany, SupportsTTL)
+    capabilities = (SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
 
     def make_backend(self) -> RedisBackend:
         return RedisBackend(self.url, prefix=self.prefix, timeout=10)
+
+    make_peer = make_backend
+
+    def make_neighbour(self) -> RedisBackend:
+        return RedisBackend(self.url, prefix=self.other, timeout=10)
 
     async def raw_get(self, backend: RedisBackend, key: str) -> bytes | None:
         return self.read(key)
@@ -50,10 +67,15 @@ class TestRedis(Place, BackendContract):
 
 
 class TestSyncRedis(Place, SyncBackendContract):
-    capabilities = (SyncSupportsMany, SyncSupportsTTL)
+    capabilities = (SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL)
 
     def make_backend(self) -> SyncRedisBackend:
         return SyncRedisBackend(self.url, prefix=self.prefix, timeout=10)
+
+    make_peer = make_backend
+
+    def make_neighbour(self) -> SyncRedisBackend:
+        return SyncRedisBackend(self.url, prefix=self.other, timeout=10)
 
     def raw_get(self, backend: SyncRedisBackend, key: str) -> bytes | None:
         return self.read(key)

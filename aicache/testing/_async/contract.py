@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from aicache.testing._async.batches import BatchChecks, RemainingLifeChecks
 from aicache.testing._async.lives import LifeChecks
+from aicache.testing._async.stores import SharingChecks, StoreChecks
+from aicache.testing._async.use import UseChecks
 from aicache.testing._async.values import ValueChecks
 
 __all__ = ["BackendContract"]
 
 
-class BackendContract(ValueChecks, LifeChecks, BatchChecks, RemainingLifeChecks):
+class BackendContract(UseChecks, ValueChecks, LifeChecks, BatchChecks, RemainingLifeChecks, StoreChecks, SharingChecks):
     """Subclass it in a test module, say how a backend is made, and pytest runs what applies to it:
 
         class TestMyBackend(BackendContract):
