@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from aicache.errors import ClosedError, ConfigurationError
+from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
 from aicache.options import check_key, check_ttl
 
 __all__ = ["NullBackend"]
@@ -36,10 +36,9 @@ class NullBackend:
         self._check(key)
         return None
 
-    async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:  # noqa: ARG002 the value is let go of
+    async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         """Do nothing."""
-        self._check(key)
-        check_ttl(ttl)
+        await self.set_many({key: (value, ttl)})
 
     async def delete(self, key: str) -> bool:
         """False, always."""
@@ -54,8 +53,10 @@ class NullBackend:
     async def set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
         """Do nothing."""
         self._check(*entries)
-        for _, ttl in entries.values():
+        for value, ttl in entries.values():
             check_ttl(ttl)
+            if not isinstance(cast(object, value), bytes | bytearray | memoryview):
+                raise InvalidTypeError(f"value must be bytes, got {value!r}; a TieredCache serializes values for you")
 
     async def delete_many(self, keys: Sequence[str]) -> int:
         """0, always."""
