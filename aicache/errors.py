@@ -14,6 +14,7 @@
     ├── SerializationError      a value cannot be kept exactly; nothing was written
     ├── EnvelopeError           stored bytes are refused; inside a cache, a counted miss
     └── BackendError            a store failed or did not answer; inside a cache, a counted miss
+        ├── BackendUnavailableError  no connection could be made or kept
         └── BackendTimeoutError     it did not answer within its deadline (also a TimeoutError)
 
 Every message of the first six names the argument, the value and the cure.
@@ -25,6 +26,7 @@ __all__ = [
     "AICacheError",
     "BackendError",
     "BackendTimeoutError",
+    "BackendUnavailableError",
     "ClosedError",
     "ConfigurationError",
     "EnvelopeError",
@@ -113,6 +115,10 @@ class EnvelopeError(AICacheError):
 
 class BackendError(AICacheError):
     """A store failed; the driver's own error is the `__cause__`."""
+
+
+class BackendUnavailableError(BackendError):
+    """No connection to a store could be made or kept: it is down, or the way there is."""
 
 
 class BackendTimeoutError(BackendError, TimeoutError):

@@ -11,7 +11,7 @@ A chain has the verbs of a tier, so a cache can be a tier of another.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from aicache._async.tiers import ByteTier, EntryTier, said
@@ -47,6 +47,12 @@ class Chain:
         }
         self.needs_raw: bool = any(tier.needs_raw for tier in self.tiers)
         self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
+
+    def only(self, names: Collection[str]) -> Chain:
+        """Some of the tiers, with the fence and the counts of all."""
+        part = Chain([tier for tier in self.tiers if tier.counters.name in names], self.codec)
+        part.counters, part.fence = self.counters, self.fence
+        return part
 
     def item(self, value: object, created: float, ttl: float | None) -> Item:
         """An item of this chain; raises `SerializationError` where it must be serialized and cannot."""

@@ -63,6 +63,7 @@ class Flights:
     """The loads under way, by event loop and key."""
 
     def __init__(self, counters: Counters) -> None:
+        self.closed = False
         self._counters = counters
         self._table: dict[tuple[asyncio.AbstractEventLoop, str], Flight] = {}
 
@@ -135,6 +136,7 @@ class Flights:
 
     async def aclose(self) -> None:
         """Cancel what is under way on this event loop and wait for it to end."""
+        self.closed = True
         loop = asyncio.get_running_loop()
         tasks = {flight.task for (owner, _), flight in self._table.items() if owner is loop and flight.task is not None}
         for task in tasks:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random as _random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, NoReturn, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from typing import Any, Literal, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from aicache._async.chain import Chain
 from aicache._async.decorator import CachedFunction, decorate
@@ -77,18 +78,42 @@ class TieredCache:
         self._wall_clock = wall_clock
         self._random = random
         options = [tier if isinstance(tier, Tier) else Tier(backend=tier) for tier in tiers]
-        self._chain = Chain(wired(options, self._codec, wall_clock, type(self).__name__), self._codec)
+        chain = Chain(wired(options, self._codec, wall_clock, type(self).__name__), self._codec)
         check_ttl_holds(policy, options)
-        self._counters = self._chain.counters
+        self._counters = chain.counters
         self._flights = Flights(self._counters)
-        self._closed = False
-        front = self._chain.tiers[0]
+        self._is_part = False
+        self._stand_on(chain)
+
+    def _stand_on(self, chain: Chain) -> None:
+        front = chain.tiers[0]
+        self._chain = chain
         self._front = front.counters
         self._peek: Callable[[str], Any] = _nothing
-        self._front_clock: Callable[[], float] = wall_clock
+        self._front_clock: Callable[[], float] = self._wall_clock
         if isinstance(front, EntryTier) and front.options.read:
             self._peek = front.backend.peek
             self._front_clock = front.backend.clock
+
+    def only(self, *tiers: str) -> TieredCache:
+        """This cache over some of its tiers, by name: for values that are too large or too private for the others.
+
+        The order stays. Both share the tiers, the counts and the loads under way, and what one of them forgets is not
+        stored late by the other. It is closed with this cache, and not by itself. Raises
+        `ConfigurationError` for a name that no tier has, and where none of them reads or writes.
+        """
+        self._check_open()
+        there = {tier.counters.name: tier.options for tier in self._chain.tiers}
+        unknown = [name for name in tiers if name not in there]
+        if unknown:
+            raise ConfigurationError(f"no tier is named {unknown[0]!r}; there are {', '.join(there)}")
+        options = [there[name] for name in tiers]
+        if not any(option.read for option in options) or not any(option.write for option in options):
+            raise ConfigurationError(f"none of the tiers {tiers!r} reads, or none of them writes; name one more")
+        part = copy(self)
+        part._is_part = True  # noqa: SLF001 its own kind
+        part._stand_on(self._chain.only(tiers))  # noqa: SLF001 its own kind
+        return part
 
     # -- one key
 
@@ -108,6 +133,7 @@ class TieredCache:
             thaw = entry.thaw
             return entry.value if thaw is None else thaw(entry.value)
         check_key(key)
+        self._check_open()
         with self._chain.fence.enter([key]) as granted:
             found = await self._chain.find(key, granted)
         return default if isinstance(found, str) else found.value
@@ -188,7 +214,6 @@ class TieredCache:
         """`get_or_set`, with where the value came from: where a factory made it, `found` is False and `reason` says
         whether this call's load or one under way ("loaded", "joined").
         """
-        self._check_open()
         item, joined = await self._obtain(key, factory, ttl if ttl is UNSET else check_ttl(ttl))
         reason = None if item.tier is not None else "joined" if joined else "loaded"
         return self._told(item, item.for_another() if joined else item.value, reason)
@@ -311,9 +336,7 @@ class TieredCache:
 
     async def aclose(self) -> None:
         """Cancel the loads under way and close every tier; may be called twice."""
-        if not self._closed:
-            self._closed = True
-            self._peek = _closed
+        if not (self._flights.closed or self._is_part):
             await self._flights.aclose()
             await self._chain.aclose()
 
@@ -344,6 +367,7 @@ class TieredCache:
         self, key: str, factory: Callable[[], Any], ttl: float | Literal[Unset.UNSET] | None
     ) -> tuple[Item, bool]:
         """The item, found or loaded, and whether by a load that was under way already."""
+        self._check_open()
         check_key(key)
         check_factory(factory)
         while True:
@@ -399,8 +423,8 @@ class TieredCache:
             raise
 
     def _check_open(self) -> None:
-        if self._closed:
-            _closed()
+        if self._flights.closed:
+            raise ClosedError("this cache is closed; build a new one")
 
 
 def _nothing(_key: str) -> None:
@@ -409,7 +433,3 @@ def _nothing(_key: str) -> None:
 
 def _any(_key: str) -> bool:
     return True
-
-
-def _closed(*_: object) -> NoReturn:
-    raise ClosedError("this cache is closed; build a new one")

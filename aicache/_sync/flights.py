@@ -69,6 +69,7 @@ class Flights:
     """The loads under way, by key."""
 
     def __init__(self, counters: Counters) -> None:
+        self.closed = False
         self._counters = counters
         self._table: dict[str, Flight] = {}
         self._lock = threading.Lock()
@@ -129,4 +130,5 @@ class Flights:
         return flight.items.get(key)
 
     def close(self) -> None:
-        """Nothing to do: each load ends in the thread of its caller."""
+        """Only note it: each load ends in the thread of its caller."""
+        self.closed = True

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from aicache.errors import (
     BackendError,
     BackendTimeoutError,
+    BackendUnavailableError,
     ConfigurationError,
     InvalidArgumentError,
     MissingExtraError,
@@ -103,4 +104,10 @@ def translated(error: BaseException, place: str, timeout: float) -> BackendError
         return error
     if isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError":
         return BackendTimeoutError(f"{place} did not answer within {timeout:g} s")
-    return BackendError(f"{place}: {type(error).__name__}: {error}")
+    kind = BackendUnavailableError if _is_away(error) else BackendError
+    return kind(f"{place}: {type(error).__name__}: {error}")
+
+
+def _is_away(error: BaseException) -> bool:
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return isinstance(error, OSError) or ("ConnectionError" in kinds and "AuthenticationError" not in kinds)

@@ -182,6 +182,10 @@ class Flavour:
         options = {"wall_clock": self.clock, **options}
         return TieredCache(inner, **options) if self.is_async else Awaited(SyncTieredCache(inner, **options))
 
+    def part(self, cache: Any, *tiers: str) -> Any:
+        """A cache over some of another's tiers."""
+        return cache.only(*tiers) if self.is_async else Awaited(cache.inner.only(*tiers))
+
     def memory(self, **options: Any) -> Any:
         return (MemoryBackend if self.is_async else SyncMemoryBackend)(clock=self.clock, **options)
 

@@ -587,3 +587,42 @@ def test_a_cache_of_the_other_flavour_is_no_tier(flavour):
     mine, other = (TieredCache, SyncTieredCache) if flavour.is_async else (SyncTieredCache, TieredCache)
     with pytest.raises(ConfigurationError, match="use its twin"):
         mine([other([(flavour.__class__(not flavour.is_async, flavour.clock)).memory()])])
+
+
+async def test_a_part_of_a_cache_uses_only_the_tiers_it_names(flavour):
+    memory, store = flavour.memory(), flavour.store()
+    cache = flavour.cache(memory, Tier(backend=store, name="store"))
+    part = flavour.part(cache, "store")
+    await part.set("k", ["large"])
+    assert memory.peek("k") is None
+    assert kept(store, "k") == ["large"]
+    assert await part.get("k") == ["large"]
+    assert memory.peek("k") is None
+    assert [tier.hits for tier in part.stats().tiers] == [1]
+    assert await cache.get("k") == ["large"]
+    assert memory.peek("k") is not None
+    assert cache.stats().hits == 2
+
+
+async def test_a_part_is_closed_with_its_cache_and_not_the_other_way_round(flavour):
+    store = flavour.store()
+    cache = flavour.cache(flavour.memory(), Tier(backend=store, name="store"))
+    first, second = flavour.part(cache, "store"), flavour.part(cache, "memory")
+    await first.aclose()
+    assert store.closed == 0
+    await first.set("k", 1)
+    await cache.aclose()
+    assert store.closed == 1
+    for part in (first, second):
+        with pytest.raises(ClosedError):
+            await part.get("k")
+        with pytest.raises(ClosedError):
+            await part.set("k", 1)
+
+
+def test_a_part_of_tiers_that_are_not_there_is_refused(flavour):
+    cache = flavour.cache(flavour.memory(), Tier(backend=flavour.store(), name="archive", read=False))
+    with pytest.raises(ConfigurationError, match="no tier is named 'disk'; there are memory, archive"):
+        flavour.part(cache, "disk")
+    with pytest.raises(ConfigurationError, match="none of the tiers"):
+        flavour.part(cache, "archive")
