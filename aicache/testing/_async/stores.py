@@ -73,7 +73,8 @@ class StoreChecks(Harness):
         seen: set[str] = set()
         async for key in backend.scan():
             seen.add(key)
-            if go:
+            if go:  # the store shrinks, so that nothing that goes by its size can miss that it changed
+                await backend.delete(go.pop())
                 await backend.delete(go.pop())
                 await backend.set(f"new:{len(go)}", b"value")
         assert set(stay) <= seen
