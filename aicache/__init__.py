@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from aicache._kernel.results import Lookup as Lookup
     from aicache._kernel.results import TierStats as TierStats
     from aicache._sync.tiered import SyncTieredCache as SyncTieredCache
+    from aicache.ai import AICacheStats as AICacheStats
+    from aicache.ai import AIResponseCache as AIResponseCache
+    from aicache.ai import Answer as Answer
+    from aicache.ai import CacheKeyGenerator as CacheKeyGenerator
+    from aicache.ai import CachePerformanceMonitor as CachePerformanceMonitor
+    from aicache.ai import NullPerformanceMonitor as NullPerformanceMonitor
+    from aicache.ai import SyncAIResponseCache as SyncAIResponseCache
     from aicache.codecs import Codec as Codec
     from aicache.codecs import JsonSerializer as JsonSerializer
     from aicache.codecs import Lz4Compressor as Lz4Compressor
@@ -34,7 +41,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AICacheError": "errors",
+    "AICacheStats": "ai",
+    "AIResponseCache": "ai",
+    "Answer": "ai",
     "CacheBackend": "protocols",
+    "CacheKeyGenerator": "ai",
+    "CachePerformanceMonitor": "ai",
     "CacheStats": "_kernel.results",
     "Codec": "codecs",
     "JsonSerializer": "codecs",
@@ -42,7 +54,9 @@ _HOMES = {
     "Lz4Compressor": "codecs",
     "MsgpackSerializer": "codecs",
     "NullCompressor": "codecs",
+    "NullPerformanceMonitor": "ai",
     "Policy": "options",
+    "SyncAIResponseCache": "ai",
     "SyncCacheBackend": "protocols",
     "SyncTieredCache": "_sync.tiered",
     "Tier": "options",

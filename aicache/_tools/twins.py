@@ -52,6 +52,7 @@ NAMES: Final = {
     "AsyncIterator": "Iterator",
     "BackendContract": "SyncBackendContract",
     "CacheBackend": "SyncCacheBackend",
+    "FaultyBackend": "SyncFaultyBackend",
     "MemoryBackend": "SyncMemoryBackend",
     "NullBackend": "SyncNullBackend",
     "RedisBackend": "SyncRedisBackend",
@@ -63,6 +64,8 @@ NAMES: Final = {
     "TieredCache": "SyncTieredCache",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
+    "AIResponseCache": "SyncAIResponseCache",
+    "open_backend": "open_sync_backend",
 }
 UNWRAPPED: Final = frozenset({"Awaitable"})
 PHRASES: Final = (

@@ -121,12 +121,12 @@ class ZstdCompressor(_Compressor):
         return raw
 
 
-def default_compressor() -> Lz4Compressor | ZlibCompressor:
+def default_compressor(min_size: int = _MIN_SIZE) -> Lz4Compressor | ZlibCompressor:
     """LZ4, or zlib at its fastest where LZ4 has no release for this Python yet."""
     try:
-        return Lz4Compressor()
+        return Lz4Compressor(min_size)
     except MissingExtraError:
-        return ZlibCompressor(level=1)
+        return ZlibCompressor(level=1, min_size=min_size)
 
 
 def _imported(module: str, extra: str) -> ModuleType:

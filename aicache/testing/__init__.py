@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 from aicache.testing.clock import FakeClock
 
 if TYPE_CHECKING:
+    from aicache.testing._async.faulty import FaultyBackend
+    from aicache.testing._sync.faulty import SyncFaultyBackend
     from aicache.testing.contract import BackendContract, SyncBackendContract
 
-__all__ = ["BackendContract", "FakeClock", "SyncBackendContract"]
+__all__ = ["BackendContract", "FakeClock", "FaultyBackend", "SyncBackendContract", "SyncFaultyBackend"]
 
 _HOMES = {
     "BackendContract": "aicache.testing.contract",
+    "FaultyBackend": "aicache.testing._async.faulty",
     "SyncBackendContract": "aicache.testing.contract",
+    "SyncFaultyBackend": "aicache.testing._sync.faulty",
 }
 
 

@@ -1,0 +1,20 @@
+"""The AI layer: answers by text, operation and options, with keys that never mistake one request for another."""
+
+from aicache.ai._async.cache import AIResponseCache
+from aicache.ai._sync.cache import SyncAIResponseCache
+from aicache.ai.answers import Answer
+from aicache.ai.differences import Difference
+from aicache.ai.keys import CacheKeyGenerator
+from aicache.ai.monitor import CachePerformanceMonitor, NullPerformanceMonitor
+from aicache.ai.stats import AICacheStats
+
+__all__ = [
+    "AICacheStats",
+    "AIResponseCache",
+    "Answer",
+    "CacheKeyGenerator",
+    "CachePerformanceMonitor",
+    "Difference",
+    "NullPerformanceMonitor",
+    "SyncAIResponseCache",
+]

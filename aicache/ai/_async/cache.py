@@ -1,0 +1,344 @@
+"""`AIResponseCache`: answers of AI operations by text, operation and options, on a `TieredCache`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from aicache._async.tiered import TieredCache
+from aicache.ai._async.inspection import memory_stats, shared_stats
+from aicache.ai._async.opening import opened
+from aicache.ai.answers import Answer, told
+from aicache.ai.keys import CacheKeyGenerator
+from aicache.ai.measuring import MeasuredCompressor, measuring
+from aicache.ai.monitor import CachePerformanceMonitor
+from aicache.ai.patterns import matcher
+from aicache.ai.settings import from_environment, operation_ttls
+from aicache.ai.sizes import SizeTiers
+from aicache.ai.stats import AICacheStats
+from aicache.codecs import default_compressor
+from aicache.errors import ConfigurationError, InvalidArgumentError
+from aicache.options import UNSET, Policy, Unset, check_ttl
+from aicache.protocols import Compressor, HoldsEntries, Serializer, SupportsInfo, supports
+
+__all__ = ["AIResponseCache"]
+
+Ttl = float | Literal[Unset.UNSET] | None
+
+
+class AIResponseCache:
+    """Keeps the answers of AI operations: small ones in memory and in a shared store, larger ones in the store only.
+
+    `redis_url`: the shared store, by the URL of any installed backend; None or `memory://`: memory alone. Without the
+    library redis, or with no server, memory goes on alone.
+    `default_ttl`, `operation_ttls`: seconds that answers live, of all operations and of some by name (None: no expiry);
+    summarize 7200, sentiment 86400, key_points 7200, questions 3600 and qa 1800 unless told otherwise.
+    `text_hash_threshold`: texts of at most so many characters are shown in their key; 0: none is.
+    `compression_threshold`: serialized answers of more bytes are compressed where that makes them smaller.
+    `text_size_tiers`: names of size tiers and the lengths of text below which they end, ascending; small 500, medium
+    5000, large 50000, and `xlarge` above. `placement`: which tiers of the cache hold which size tier, by names; the
+    first size tier is held by all, the others by those that are not in this process, unless told otherwise.
+    `memory_cache_size`: entries in memory; 0: no memory tier.
+    `performance_monitor`: a `CachePerformanceMonitor` of one's own, or a `NullPerformanceMonitor` to record nothing.
+    `tiers`: backends or `Tier`s in order, instead of memory and `redis_url`.
+    `scope`: the tenant or user whose answers these are; others have theirs, in keys, invalidation and statistics.
+    `require_scope`: refuse to be used without one: take `cache.scoped(tenant)`.
+    `namespace`: what all keys begin with. `policy`: jitter; none by default, so the store's ttl is the operation's.
+
+    No failure of a tier reaches the caller. Raises `ConfigurationError` on wrong wiring.
+    """
+
+    def __init__(
+        self,
+        redis_url: str | None = "redis://localhost:6379",
+        default_ttl: float | None = 3600,
+        text_hash_threshold: int = 0,
+        compression_threshold: int = 1000,
+        text_size_tiers: Mapping[str, int] | None = None,
+        memory_cache_size: int = 100,
+        operation_ttls: Mapping[str, float | None] | None = None,
+        performance_monitor: CachePerformanceMonitor | None = None,
+        *,
+        tiers: Sequence[Any] | None = None,
+        placement: Mapping[str, Sequence[str]] | None = None,
+        serializer: Serializer | None = None,
+        compressor: Compressor | None = None,
+        scope: str | None = None,
+        require_scope: bool = False,
+        namespace: str = "ai_cache",
+        policy: Policy | None = None,
+    ) -> None:
+        if policy is not None and policy.ttl is not None:
+            raise ConfigurationError(
+                f"policy.ttl is {policy.ttl:g} s, and an operation's ttl is set by default_ttl and operation_ttls; "
+                "leave it out of the policy"
+            )
+        if compressor is None:
+            compressor = default_compressor(min_size=compression_threshold + 1)
+        self._default_ttl = check_ttl(default_ttl, "default_ttl")
+        self._ttls = _operation_ttls(operation_ttls)
+        self._sizes = SizeTiers(text_size_tiers)
+        self._require_scope = require_scope
+        self._monitor = CachePerformanceMonitor() if performance_monitor is None else performance_monitor
+        self._keys = CacheKeyGenerator(
+            text_hash_threshold, performance_monitor=self._monitor, namespace=namespace, scope=scope
+        )
+        wired, self._lost = opened(redis_url, memory_cache_size) if tiers is None else (list(tiers), False)
+        self._cache = TieredCache(
+            wired, policy=policy or Policy(), serializer=serializer, compressor=MeasuredCompressor(compressor)
+        )
+        backends = self._cache.backends()
+        own = {name: supports(backend, HoldsEntries) for name, backend in backends.items()}
+        self._memory = next((backends[name] for name in own if own[name]), None)
+        self._shared = next((backends[name] for name in reversed(own) if not own[name]), None)
+        placed = self._sizes.placed(placement, list(own), list(own.values()))
+        self._caches = {name: self._cache.only(*[list(own)[at] for at in held]) for name, held in placed.items()}
+        self._can_weigh = supports(self._memory, SupportsInfo)
+        self._is_view = False
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """Build one from `memory://`, `redis://host:6379/0` or the URL of any installed backend."""
+        return cls(url, **options)
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None, **options: Any) -> Self:
+        """Build one from the environment; `options` come before it.
+
+        The variables are `AICACHE_URL`, `AICACHE_DEFAULT_TTL`, `AICACHE_TEXT_HASH_THRESHOLD`,
+        `AICACHE_COMPRESSION_THRESHOLD`, `AICACHE_MEMORY_CACHE_SIZE`, `AICACHE_NAMESPACE`, `AICACHE_SCOPE` and
+        `AICACHE_REQUIRE_SCOPE`. Raises `ConfigurationError` for one that cannot be read.
+        """
+        return cls(**{**from_environment(os.environ if environment is None else environment), **options})
+
+    def scoped(self, scope: str) -> Self:
+        """The same cache for one tenant or user, with a monitor of its own; close the cache, not this.
+
+        Building one costs some microseconds and holds no connection.
+        """
+        view = copy(self)
+        view._stand_for(scope)  # noqa: SLF001 its own kind
+        return view
+
+    def _stand_for(self, scope: str) -> None:
+        self._is_view = True
+        self._monitor = self._monitor.blank()
+        self._keys = self._keys.scoped(scope, self._monitor)
+
+    # -- opening and closing
+
+    async def connect(self) -> bool:
+        """Whether every tier answers. May be called at any time, or never: a store that was away is found by itself.
+
+        Never raises; a store that is away costs its own deadline, 0.25 s for Redis, and one line in the log.
+        """
+        health = await self._cache.health(f"{self._keys.prefix}health")
+        return all(health.values()) and not self._lost
+
+    async def aclose(self) -> None:
+        """Close every tier; may be called twice."""
+        if not self._is_view:
+            await self._cache.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # -- answers
+
+    async def cache_response(
+        self,
+        text: str,
+        operation: str,
+        options: Mapping[str, Any] | None,
+        response: Any,
+        question: str | None = None,
+        *,
+        ttl: Ttl = UNSET,
+    ) -> None:
+        """Keep `response`, any value, for the operation's ttl or for `ttl` seconds (None: no expiry).
+
+        Raises `SerializationError`, with nothing changed, where the response cannot be kept exactly.
+        """
+        start = perf_counter()
+        key = self._key(text, operation, options, question)
+        with measuring(self._monitor, operation):
+            await self._cache_for(text).set(key, response, ttl=self._ttl(operation, ttl))
+        self._monitor.record_cache_operation_time("set", perf_counter() - start, None, None, len(text), operation)
+        await self._weigh_memory()
+
+    async def get_cached_response(
+        self, text: str, operation: str, options: Mapping[str, Any] | None, question: str | None = None
+    ) -> dict[str, Any] | None:
+        """The kept response with `cached_at`, `cache_hit`, `text_length` and `compression_used`; None: there is none.
+
+        How a response that has such a field itself, or is no dict, comes back, `Answer.to_dict` says.
+        """
+        answer = await self.lookup(text, operation, options, question)
+        return None if answer is None else answer.to_dict()
+
+    async def lookup(
+        self, text: str, operation: str, options: Mapping[str, Any] | None, question: str | None = None
+    ) -> Answer | None:
+        """The kept response exactly as it was stored, and beside it what the cache knows of it; None: there is none."""
+        start = perf_counter()
+        found = await self._cache_for(text).lookup(self._key(text, operation, options, question))
+        self._monitor.record_cache_operation_time(
+            "get", perf_counter() - start, found.found, found.tier, len(text), operation
+        )
+        return told(found, len(text)) if found.found else None
+
+    async def get_or_compute(
+        self,
+        text: str,
+        operation: str,
+        options: Mapping[str, Any] | None,
+        factory: Callable[[], Awaitable[Any]] | Callable[[], Any],
+        question: str | None = None,
+        *,
+        ttl: Ttl = UNSET,
+    ) -> dict[str, Any]:
+        """As `get_cached_response`, and what is missing is made by `factory`, once, however many callers want it.
+
+        `cache_hit` is False where it has just been made. What `factory` raises reaches every caller that waits for it,
+        and nothing is stored. A caller that is cancelled harms no other.
+        """
+        start = perf_counter()
+        key = self._key(text, operation, options, question)
+        with measuring(self._monitor, operation):
+            found = await self._cache_for(text).lookup_or_set(key, factory, ttl=self._ttl(operation, ttl))
+        verb = "get" if found.found else "compute"
+        self._monitor.record_cache_operation_time(
+            verb, perf_counter() - start, found.found, found.tier, len(text), operation
+        )
+        if not found.found:
+            await self._weigh_memory()
+        return told(found, len(text)).to_dict()
+
+    # -- forgetting; each returns how many entries were forgotten
+
+    async def invalidate_response(
+        self, text: str, operation: str, options: Mapping[str, Any] | None, question: str | None = None
+    ) -> int:
+        """Forget one answer."""
+        start = perf_counter()
+        removed = int(await self._cache.delete(self._key(text, operation, options, question)))
+        return self._forgotten(operation, removed, start, "response")
+
+    async def invalidate_by_operation(self, operation: str) -> int:
+        """Forget the answers of one operation, in every tier."""
+        start = perf_counter()
+        removed = await self._cache.delete_prefix(self._scoped_keys().operation_prefix(operation))
+        return self._forgotten(operation, removed, start, "operation")
+
+    async def invalidate_pattern(self, pattern: str, *, glob: bool = False) -> int:
+        """Forget the answers whose `op:<operation>` (and `|txt:<text>`, where texts are shown) contains `pattern`.
+
+        `glob`: `pattern` is a glob with `*`, `?` and `[…]` that must match all of it, as in `op:summarize*`.
+        """
+        start = perf_counter()
+        prefix = self._scoped_keys().prefix
+        removed = await self._cache.delete_prefix(prefix, where=matcher(pattern, prefix, glob=glob))
+        return self._forgotten(pattern, removed, start, "glob" if glob else "text")
+
+    async def invalidate_all(self) -> int:
+        """Forget every answer of this namespace and scope, in every tier, and nobody else's."""
+        start = perf_counter()
+        removed = await self._cache.delete_prefix(self._scoped_keys().prefix)
+        return self._forgotten("*", removed, start, "all")
+
+    async def invalidate_memory_cache(self) -> int:
+        """Forget what this process keeps in memory of this namespace and scope; the shared store keeps it."""
+        start = perf_counter()
+        removed = await self._cache.delete_prefix(self._scoped_keys().prefix, in_process=True)
+        return self._forgotten("*", removed, start, "memory")
+
+    # -- what happened
+
+    @property
+    def performance_monitor(self) -> CachePerformanceMonitor:
+        """What records how this cache and scope do."""
+        return self._monitor
+
+    @property
+    def key_generator(self) -> CacheKeyGenerator:
+        """What makes the keys of this cache and scope."""
+        return self._keys
+
+    async def get_cache_stats(self) -> AICacheStats:
+        """What the tiers hold of this namespace and scope, and how they did. Never raises for a store that is away."""
+        await self._weigh_memory()
+        return AICacheStats(
+            redis=await shared_stats(self._shared, self._keys.prefix),
+            memory=await memory_stats(self._memory, self._keys.prefix),
+            performance=self._monitor.get_performance_stats(),
+        )
+
+    def get_cache_hit_ratio(self) -> float:
+        """Hits as a percentage of look-ups; 0.0 before the first. Storing is no look-up."""
+        return self._monitor.get_cache_hit_ratio()
+
+    def get_performance_summary(self) -> dict[str, Any]:
+        """`CachePerformanceMonitor.get_performance_stats`."""
+        return self._monitor.get_performance_stats()
+
+    def get_memory_usage_stats(self) -> dict[str, Any]:
+        """`CachePerformanceMonitor.get_memory_usage_stats`."""
+        return self._monitor.get_memory_usage_stats()
+
+    def get_memory_warnings(self) -> list[dict[str, Any]]:
+        """`CachePerformanceMonitor.get_memory_warnings`."""
+        return self._monitor.get_memory_warnings()
+
+    def get_invalidation_frequency_stats(self) -> dict[str, Any]:
+        """`CachePerformanceMonitor.get_invalidation_frequency_stats`."""
+        return self._monitor.get_invalidation_frequency_stats()
+
+    def get_invalidation_recommendations(self) -> list[dict[str, Any]]:
+        """`CachePerformanceMonitor.get_invalidation_recommendations`."""
+        return self._monitor.get_invalidation_recommendations()
+
+    def reset_performance_stats(self) -> None:
+        """Forget what was recorded; the cache keeps its answers."""
+        self._monitor.reset_stats()
+
+    def describe(self) -> str:
+        """What will really happen, tier by tier."""
+        return self._cache.describe()
+
+    # -- parts
+
+    def _scoped_keys(self) -> CacheKeyGenerator:
+        if self._require_scope and self._keys.scope is None:
+            raise InvalidArgumentError("scope is None and require_scope=True; use cache.scoped(tenant) instead")
+        return self._keys
+
+    def _key(self, text: str, operation: str, options: Mapping[str, Any] | None, question: str | None) -> str:
+        return self._scoped_keys().generate_cache_key(text, operation, options, question)
+
+    def _cache_for(self, text: str) -> TieredCache:
+        return self._caches[self._sizes.name(len(text))]
+
+    def _ttl(self, operation: str, ttl: Ttl) -> float | None:
+        return self._ttls.get(operation, self._default_ttl) if ttl is UNSET else check_ttl(ttl)
+
+    def _forgotten(self, pattern: str, removed: int, start: float, kind: str) -> int:
+        self._monitor.record_invalidation_event(pattern, removed, perf_counter() - start, kind)
+        return removed
+
+    async def _weigh_memory(self) -> None:
+        if self._memory is not None and self._can_weigh:
+            info = await self._memory.info()
+            self._monitor.record_memory_usage(info["bytes"], info["entries"])
+
+
+_operation_ttls = operation_ttls  # the constructor's argument has the same name

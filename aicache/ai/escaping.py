@@ -1,0 +1,40 @@
+"""Puts any text into a key, so that it can be read there, ends where it seems to end, and comes out again."""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from typing import Final
+
+__all__ = ["escaped", "named", "unescaped"]
+
+_UNSAFE: Final = re.compile(rb"[^A-Za-z0-9_.-]")
+_ESCAPED: Final = re.compile(rb"%([0-9A-F]{2})")
+
+
+def escaped(text: str) -> str:
+    """`text` with a percent sign and two hexadecimal digits for each byte that is no ASCII letter, digit, `_.-`."""
+    return _UNSAFE.sub(lambda found: b"%%%02X" % found[0][0], _bytes(text)).decode("ascii")
+
+
+def unescaped(text: str) -> str:
+    """What `escaped` was given."""
+    raw = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode("ascii")), text.encode("ascii"))
+    return raw.decode("utf-8", "surrogatepass")
+
+
+def named(text: str, most: int) -> str:
+    """`text` escaped in at most `most` bytes (64 at least): where it is longer, its beginning, `~` and its SHA-256.
+
+    `~` is never in an escaped text, so the two cannot be mistaken for each other.
+    """
+    name = escaped(text)
+    if len(name) <= most:
+        return name
+    digest = urlsafe_b64encode(sha256(_bytes(text)).digest()).rstrip(b"=").decode("ascii")
+    return f"{name[: most - len(digest) - 1]}~{digest}"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
