@@ -74,7 +74,7 @@ def header_of(
     """The header's bytes, the extension included."""
     fresh = inf if fresh_for is None or fresh_for > _LONGEST else fresh_for
     size = _HEADER.size + len(extension)
-    when = max(0, int(created * 1000))
+    when = max(0, round(created * 1000))
     fixed = _HEADER.pack(
         _MAGIC,
         _VERSION,

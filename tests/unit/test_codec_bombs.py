@@ -1,0 +1,86 @@
+"""Small bytes that would become something huge cost little before they are refused, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROBE = """
+import json, resource, sys, time, tracemalloc, zlib
+import lz4.block, msgpack
+from aicache import Codec, Lz4Compressor
+from aicache._kernel.envelope import header_of, seal_envelope
+from aicache.codecs import ZstdCompressor
+from aicache.errors import EnvelopeError
+
+def sealed(body, serializer=1, compressor=0, raw_size=None):
+    header = header_of(serializer=serializer, compressor=compressor, created=1.0, fresh_for=None, stale_for=0.0,
+                       raw_size=len(body) if raw_size is None else raw_size, body_size=len(body))
+    return seal_envelope("key", header, body)
+
+zeros = bytes(100 * 2**20)
+maps = b"\\xdd" + (8 * 2**20 - 100).to_bytes(4, "big") + b"\\x80" * (8 * 2**20 - 100)
+nested = b"\\x91" * (8 * 2**20 - 100) + b"\\x01"
+lists = b"[" + b"[]," * (2**20) + b"[]]"
+one_int = bytes([0xC1, 0xC9]) + (8 * 2**20 - 100).to_bytes(4, "big") + b"\\x01" + b"\\x7f" * (8 * 2**20 - 100)
+BOMBS = {
+    "zeros-lz4": lambda: sealed(lz4.block.compress(zeros, store_size=False), compressor=1, raw_size=len(zeros)),
+    "zeros-lz4-lying": lambda: sealed(lz4.block.compress(zeros, store_size=False), compressor=1, raw_size=1000),
+    "zeros-zlib": lambda: sealed(zlib.compress(zeros), compressor=2, raw_size=len(zeros)),
+    "zeros-zlib-lying": lambda: sealed(zlib.compress(zeros), compressor=2, raw_size=8 * 2**20),
+    "zeros-zstd-lying": lambda: sealed(ZstdCompressor().compress(zeros), compressor=3, raw_size=8 * 2**20),
+    "maps-lz4": lambda: sealed(lz4.block.compress(maps, store_size=False), compressor=1, raw_size=len(maps)),
+    "maps-bare": lambda: sealed(maps),
+    "nested": lambda: sealed(nested),
+    "json-lists": lambda: sealed(lists, serializer=2),
+    "huge-array": lambda: sealed(b"\\xdd\\xff\\xff\\xff\\xff"),
+    "huge-int": lambda: sealed(one_int),
+    "huge-decimal": lambda: sealed(b"\\xc1" + msgpack.packb(msgpack.ExtType(7, b"1E+999999999999999999"))),
+    "many-digits": lambda: sealed(b"9" * (8 * 2**20 - 100), serializer=2),
+}
+bomb = BOMBS[sys.argv[1]]()
+del zeros, maps, nested, lists, one_int
+codec = Codec()
+codec.open("key", sealed(b"\\x01"))
+before = resource.getrusage(resource.RUSAGE_SELF)
+tracemalloc.start()
+start, cpu = time.perf_counter(), time.process_time()
+try:
+    codec.open("key", bomb)
+    reason = "a value"
+except EnvelopeError as refused:
+    reason = refused.reason
+print(json.dumps({
+    "bytes": len(bomb), "reason": reason, "seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu,
+    "peak": tracemalloc.get_traced_memory()[1],
+}))
+"""
+
+BOMBS = {
+    "zeros-lz4": ("limit",),
+    "zeros-lz4-lying": ("decompress",),
+    "zeros-zlib": ("limit",),
+    "zeros-zlib-lying": ("decompress",),
+    "zeros-zstd-lying": ("decompress",),
+    "maps-lz4": ("budget",),
+    "maps-bare": ("budget",),
+    "nested": ("budget",),
+    "json-lists": ("budget",),
+    "huge-array": ("parse", "budget"),
+    "huge-int": ("a value", "parse", "budget"),
+    "huge-decimal": ("a value", "parse"),
+    "many-digits": ("parse",),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_bomb_costs_little(bomb, record_property):
+    done = subprocess.run([sys.executable, "-c", PROBE, bomb], capture_output=True, text=True, timeout=60, check=True)
+    cost = json.loads(done.stdout)
+    record_property("cost", cost)
+    assert cost["reason"] in BOMBS[bomb], cost
+    assert cost["peak"] <= 64 * 2**20, cost
+    assert cost["cpu"] <= 1.0, cost  # 0.15 s is the promise and what is measured; a busy machine is not a bug
