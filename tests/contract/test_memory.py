@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aicache.protocols import (
+    HoldsEntries,
     SupportsClear,
     SupportsInfo,
     SupportsMany,
@@ -19,7 +20,7 @@ from aicache_memory import MemoryBackend, SyncMemoryBackend
 
 
 class TestMemory(BackendContract):
-    capabilities = (SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
+    capabilities = (HoldsEntries, SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
     fake_time = True
 
     def make_backend(self) -> MemoryBackend:
@@ -27,7 +28,14 @@ class TestMemory(BackendContract):
 
 
 class TestSyncMemory(SyncBackendContract):
-    capabilities = (SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL)
+    capabilities = (
+        HoldsEntries,
+        SyncSupportsClear,
+        SyncSupportsInfo,
+        SyncSupportsMany,
+        SyncSupportsScan,
+        SyncSupportsTTL,
+    )
     fake_time = True
 
     def make_backend(self) -> SyncMemoryBackend:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aicache.testing._async.batches import BatchChecks, RemainingLifeChecks
+from aicache.testing._async.entries import EntryChecks
 from aicache.testing._async.lives import LifeChecks
 from aicache.testing._async.stores import SharingChecks, StoreChecks
 from aicache.testing._async.use import UseChecks
@@ -11,7 +12,9 @@ from aicache.testing._async.values import ValueChecks
 __all__ = ["BackendContract"]
 
 
-class BackendContract(UseChecks, ValueChecks, LifeChecks, BatchChecks, RemainingLifeChecks, StoreChecks, SharingChecks):
+class BackendContract(
+    UseChecks, ValueChecks, LifeChecks, BatchChecks, RemainingLifeChecks, StoreChecks, SharingChecks, EntryChecks
+):
     """Subclass it in a test module, say how a backend is made, and pytest runs what applies to it:
 
         class TestMyBackend(BackendContract):

@@ -14,6 +14,7 @@ from aicache.errors import ClosedError
 from aicache.protocols import (
     CacheBackend,
     HasDeadline,
+    HoldsEntries,
     SupportsClear,
     SupportsInfo,
     SupportsMany,
@@ -25,8 +26,8 @@ from aicache.testing._async.harness import Harness, check, together
 
 __all__ = ["UseChecks"]
 
-# What changes how a cache calls, and not what a store can do, need not be declared.
-CAPABILITIES: Final = (SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
+# All but HasDeadline, which has no verbs of its own to test.
+CAPABILITIES: Final = (HoldsEntries, SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
 
 CALLERS: Final = 50
 
