@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,8 +16,10 @@ from aicache.errors import (
     BackendUnavailableError,
     ConfigurationError,
     InvalidArgumentError,
+    InvalidTypeError,
     MissingExtraError,
 )
+from aicache.options import check_ttl
 
 __all__ = ["Settings", "imported", "translated"]
 
@@ -41,6 +44,8 @@ class Settings:
     max_connections: int
 
     def __post_init__(self) -> None:
+        if not isinstance(cast("object", self.url), str):
+            raise InvalidTypeError(f"url must be a str, got {self.url!r}")
         scheme = urlsplit(self.url).scheme
         if scheme not in _SCHEMES:
             raise InvalidArgumentError(f"url must begin with one of {', '.join(_SCHEMES)} and ://, got {self.place!r}")
@@ -50,9 +55,9 @@ class Settings:
                     f"url has the option {name!r}, which is not the URL's to decide; "
                     f"there are {', '.join(sorted(_ALLOWED))} and ssl_*; waiting is set by timeout="
                 )
-        if not 0 < self.timeout <= 3600:
+        if not 0 < (check_ttl(self.timeout, "timeout") or inf) <= 3600:
             raise InvalidArgumentError(f"timeout must be more than 0 and at most 3600 seconds, got {self.timeout!r}")
-        if self.max_connections < 1:
+        if not isinstance(cast("object", self.max_connections), int) or self.max_connections < 1:
             raise InvalidArgumentError(f"max_connections must be at least 1, got {self.max_connections!r}")
 
     @property
