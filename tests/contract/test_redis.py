@@ -29,6 +29,8 @@ from aicache_redis import RedisBackend, SyncRedisBackend
 class Place:
     """Where the server is, and how to speak to it without the backend."""
 
+    max_value_bytes = 2 * 2**20
+
     url: str
     prefix: str  # as a pattern, it would match the other too
     other: str
@@ -52,12 +54,12 @@ class TestRedis(Place, BackendContract):
     capabilities = (SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
 
     def make_backend(self) -> RedisBackend:
-        return RedisBackend(self.url, prefix=self.prefix, timeout=10)
+        return RedisBackend(self.url, prefix=self.prefix, timeout=10, max_value_bytes=self.max_value_bytes)
 
     make_peer = make_backend
 
     def make_neighbour(self) -> RedisBackend:
-        return RedisBackend(self.url, prefix=self.other, timeout=10)
+        return RedisBackend(self.url, prefix=self.other, timeout=10, max_value_bytes=self.max_value_bytes)
 
     async def raw_get(self, backend: RedisBackend, key: str) -> bytes | None:
         return self.read(key)
@@ -70,12 +72,12 @@ class TestSyncRedis(Place, SyncBackendContract):
     capabilities = (SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL)
 
     def make_backend(self) -> SyncRedisBackend:
-        return SyncRedisBackend(self.url, prefix=self.prefix, timeout=10)
+        return SyncRedisBackend(self.url, prefix=self.prefix, timeout=10, max_value_bytes=self.max_value_bytes)
 
     make_peer = make_backend
 
     def make_neighbour(self) -> SyncRedisBackend:
-        return SyncRedisBackend(self.url, prefix=self.other, timeout=10)
+        return SyncRedisBackend(self.url, prefix=self.other, timeout=10, max_value_bytes=self.max_value_bytes)
 
     def raw_get(self, backend: SyncRedisBackend, key: str) -> bytes | None:
         return self.read(key)
