@@ -218,7 +218,10 @@ class ByteTier:
         except EnvelopeError as refused:
             self.counters.refused[refused.reason] = self.counters.refused.get(refused.reason, 0) + 1
             return f"refused ({refused.reason})"
-        if not self._has_ttl and opened.fresh_for is not None:
+        if self._has_ttl:
+            # The store reads value and life one after the other: another writer's longer life may have come between.
+            left = shorter(left, opened.fresh_for)
+        elif opened.fresh_for is not None:
             # The store cannot say; the writer's clock and ours can, as far as they agree. A copy is made by this word,
             # no miss.
             left = min(opened.fresh_for, opened.created + opened.fresh_for - self._wall_clock())
