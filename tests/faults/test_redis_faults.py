@@ -1,0 +1,221 @@
+"""What a Redis tier does when its server dies, hangs, lies or refuses; a real server wherever one can be made to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import threading
+import time
+
+import pytest
+import redis
+
+from aicache import SyncTieredCache, Tier, TieredCache
+from aicache.errors import BackendError, BackendTimeoutError, BackendUnavailableError
+from aicache.testing.servers import RedisServer
+from aicache_memory import MemoryBackend
+from aicache_redis import RedisBackend, SyncRedisBackend
+
+pytestmark = pytest.mark.redis
+
+TIMEOUT = 0.25
+MARGIN = 0.5  # for a busy machine; what is measured on an idle one is a few milliseconds
+
+
+@pytest.fixture(scope="module")
+def own_server():
+    """A server that may be hurt; each test leaves it running."""
+    with RedisServer() as server:
+        yield server
+
+
+async def took(call):
+    start = time.monotonic()
+    try:
+        return await call, time.monotonic() - start
+    except Exception as error:
+        return error, time.monotonic() - start
+
+
+async def test_a_server_that_is_not_there_is_unavailable_at_once():
+    backend = RedisBackend("redis://127.0.0.1:1/0")
+    error, seconds = await took(backend.get("k"))
+    assert isinstance(error, BackendUnavailableError)
+    assert "127.0.0.1:1" in str(error)
+    assert error.__cause__ is not None
+    assert seconds < TIMEOUT + MARGIN
+    await backend.aclose()
+    with pytest.raises(BackendUnavailableError):
+        SyncRedisBackend("redis://127.0.0.1:1/0").get("k")
+
+
+async def test_a_server_that_dies_is_a_counted_miss_and_is_found_again(own_server, caplog):
+    caplog.set_level(logging.INFO, "aicache")
+    async with TieredCache([MemoryBackend(), Tier(backend=RedisBackend(own_server.url), name="redis")]) as cache:
+        await cache.set("k", "v")
+        own_server.kill()
+        assert await cache.get("k") == "v"  # memory goes on
+        assert await cache.get("other", "miss") == "miss"
+        await cache.set("written", 1)
+        assert await cache.get_or_set("made", lambda: 2) == 2
+        assert await cache.get("written") == 1
+        own_server.start()
+        assert await cache.get("absent", "miss") == "miss"
+        await cache.set("after", 3)
+        assert await RedisBackend(own_server.url).get("after") is not None
+        redis_stats = cache.stats().tiers[1]
+        assert redis_stats.errors + redis_stats.timeouts == 3
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+async def test_a_restart_between_two_calls_is_not_noticed(own_server):
+    backend, sync = RedisBackend(own_server.url), SyncRedisBackend(own_server.url)
+    await backend.set("k", b"v")
+    sync.set("s", b"v")
+    own_server.kill()
+    own_server.start()
+    assert await backend.get("k") is None
+    assert sync.get("s") is None
+    await backend.set("k", b"v")
+    assert await backend.get("k") == b"v"
+    await backend.aclose()
+    sync.close()
+
+
+async def test_a_server_that_hangs_costs_each_caller_the_deadline_and_no_late_reply_is_taken_for_another(own_server):
+    backend = RedisBackend(own_server.url)
+    keys = [f"hang:{number}" for number in range(50)]
+    await backend.set_many({key: (key.encode(), None) for key in keys})
+    own_server.pause()
+    try:
+        said = await asyncio.gather(*(took(backend.get(key)) for key in keys))
+    finally:
+        own_server.resume()
+    assert all(isinstance(error, BackendTimeoutError) for error, _ in said)
+    assert max(seconds for _, seconds in said) < TIMEOUT + MARGIN
+    for _ in range(5):  # the replies to what was asked in vain may come now
+        answers = await asyncio.gather(*(backend.get(key) for key in reversed(keys)))
+        assert answers == [key.encode() for key in reversed(keys)]
+    await backend.aclose()
+
+
+async def test_a_cache_on_a_server_that_hangs_answers_in_time(own_server):
+    async with TieredCache([MemoryBackend(), RedisBackend(own_server.url)]) as cache:
+        await cache.get("warm")
+        own_server.pause()
+        try:
+            for call in (cache.get("k"), cache.set("k", 1), cache.delete("k"), cache.get_or_set("m", lambda: 1)):
+                said, seconds = await took(call)
+                assert not isinstance(said, Exception)
+                assert seconds < TIMEOUT + MARGIN
+        finally:
+            own_server.resume()
+
+
+def test_a_sync_cache_on_a_server_that_hangs_answers_in_time(own_server):
+    with SyncTieredCache([SyncRedisBackend(own_server.url)]) as cache:
+        cache.get("warm")
+        own_server.pause()
+        try:
+            start = time.monotonic()
+            assert cache.get("k", "miss") == "miss"
+            assert time.monotonic() - start < TIMEOUT + MARGIN
+        finally:
+            own_server.resume()
+        cache.set("k", 1)
+        assert cache.get("k") == 1
+
+
+async def test_a_full_server_refuses_and_nothing_raises():
+    with RedisServer("--maxmemory", "2mb", "--maxmemory-policy", "noeviction") as server:
+        backend = RedisBackend(server.url)
+        entries = {str(number): (bytes(100_000), None) for number in range(100)}
+        with pytest.raises(BackendError, match=r"OutOfMemory|OOM"):
+            await backend.set_many(entries)
+        async with TieredCache([backend]) as cache:
+            await cache.set("k", os.urandom(1_000_000))
+            assert await cache.get("k") is None
+            assert cache.stats().tiers[0].errors == 1
+
+
+# What no real server can be brought to say.
+
+
+@contextlib.contextmanager
+def lying_server(answer):
+    """A server that calls `answer(received, connection)` for whatever comes in."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    connections = []
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connections.append(connection)
+                threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+    def talk(connection):
+        with contextlib.suppress(OSError):
+            while received := connection.recv(65536):
+                answer(received, connection)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in connections:
+            connection.close()
+        thread.join(5)
+
+
+def say(*words):
+    return lambda received, connection: connection.sendall(b"".join(words))
+
+
+LIES = {
+    "silence": lambda received, connection: None,
+    "garbage": say(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "half a reply": say(b"$100\r\nhalf"),
+    "nothing more": lambda received, connection: connection.shutdown(socket.SHUT_RDWR),
+    "an error": say(b"-ERR no such luck\r\n" * 20),
+    "another type": say(b":7\r\n" * 20),
+    "a nested array": say(b"*1\r\n" * 20 + b":1\r\n"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_server_that_lies_is_a_counted_miss_in_time(lie):
+    with lying_server(LIES[lie]) as url:
+        async with TieredCache([RedisBackend(url)]) as cache:
+            said, seconds = await took(cache.get("k", "miss"))
+            assert said == "miss"
+            assert seconds < TIMEOUT + MARGIN
+            stats = cache.stats().tiers[0]
+            assert stats.errors + stats.timeouts + sum(stats.refused.values()) == 1
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_server_that_lies_to_a_thread_is_a_counted_miss(lie):
+    with lying_server(LIES[lie]) as url, SyncTieredCache([SyncRedisBackend(url)]) as cache:
+        assert cache.get("k", "miss") == "miss"
+        stats = cache.stats().tiers[0]
+        assert stats.errors + stats.timeouts + sum(stats.refused.values()) == 1
+
+
+async def test_replies_that_changed_places_are_refused_and_never_returned(own_server):
+    """A desynchronised connection, as a proxy or a broken client makes one: each reply goes to the wrong question."""
+    with redis.Redis.from_url(own_server.url) as raw:
+        async with TieredCache([RedisBackend(own_server.url)]) as cache:
+            await cache.set_many({"one": "answer one", "two": "answer two"})
+            one, two = raw.get("aicache:one"), raw.get("aicache:two")
+            raw.set("aicache:one", two)
+            raw.set("aicache:two", one)
+            assert await cache.get_many(["one", "two"]) == {}
+            assert await cache.get("one", "miss") == "miss"
+            assert cache.stats().tiers[0].refused == {"tag": 3}

@@ -1,0 +1,170 @@
+"""Many callers, cancelled callers, several event loops, threads and processes on one Redis backend."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import threading
+
+import pytest
+
+from aicache import SyncTieredCache, TieredCache
+from aicache_redis import RedisBackend, SyncRedisBackend
+
+
+def value(number):
+    return f"value of {number}".encode() * (1 + number % 50)
+
+
+@pytest.fixture
+def thousand(raw, redis_prefix):
+    raw.mset({f"{redis_prefix}{number}": value(number) for number in range(1000)})
+    return range(1000)
+
+
+async def test_a_thousand_callers_share_a_few_connections(redis_url, redis_prefix, raw, thousand):
+    backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0, max_connections=4)
+    before = raw.info("stats")["total_connections_received"]
+    answers = await asyncio.gather(*(backend.get(str(number)) for number in thousand))
+    assert answers == [value(number) for number in thousand]
+    assert raw.info("stats")["total_connections_received"] - before <= 4
+    await backend.aclose()
+
+
+async def test_reads_and_writes_together_never_mix(redis_url, redis_prefix, thousand):
+    backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)
+    rng = random.Random(1)
+
+    async def one(number):
+        if rng.random() < 0.5:
+            await backend.set(f"w{number}", value(number), ttl=60)
+            return await backend.get(f"w{number}") == value(number)
+        return await backend.get(str(number)) == value(number)
+
+    assert all(await asyncio.gather(*(one(number) for number in thousand)))
+    await backend.aclose()
+
+
+async def test_cancelled_callers_leave_no_answer_to_others(redis_url, redis_prefix, thousand):
+    """Half of the callers are cancelled at random moments, for many rounds; who stays gets their own answer."""
+    backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0, max_connections=2)
+    rng = random.Random(2)
+    right = cancelled = 0
+    for _ in range(60):
+        tasks = {number: asyncio.create_task(backend.get(str(number))) for number in rng.sample(thousand, 100)}
+        for _ in range(rng.randrange(6)):
+            await asyncio.sleep(0)
+        for number in rng.sample(sorted(tasks), 50):
+            tasks[number].cancel()
+        answers = await asyncio.gather(*tasks.values(), return_exceptions=True)
+        for number, answer in zip(tasks, answers, strict=True):
+            if isinstance(answer, asyncio.CancelledError):
+                cancelled += 1
+            else:
+                assert answer == value(number)
+                right += 1
+    assert right >= 3000
+    assert cancelled > 1000
+    await backend.aclose()
+
+
+async def test_nothing_is_left_running(redis_url, redis_prefix):
+    async with TieredCache([RedisBackend(redis_url, prefix=redis_prefix)]) as cache:
+        await asyncio.gather(*(cache.set(str(number), number) for number in range(50)))
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def test_one_backend_serves_one_event_loop_after_the_other(redis_url, redis_prefix, raw):
+    backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)
+
+    async def use(number):
+        await backend.set("k", value(number))
+        return await backend.get("k")
+
+    before = raw.info("clients")["connected_clients"]
+    for number in range(4):
+        assert asyncio.run(use(number)) == value(number)
+    assert raw.info("clients")["connected_clients"] == before  # each loop took its connections with it
+
+
+def test_one_backend_serves_several_event_loops_at_once(redis_url, redis_prefix, thousand):
+    backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)
+    wrong = []
+
+    async def use():
+        for _ in range(5):
+            answers = await asyncio.gather(*(backend.get(str(number)) for number in range(100)))
+            wrong.extend(answer for number, answer in enumerate(answers) if answer != value(number))
+
+    threads = [threading.Thread(target=lambda: asyncio.run(use())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_threads_share_a_sync_backend(redis_url, redis_prefix, thousand):
+    backend = SyncRedisBackend(redis_url, prefix=redis_prefix, timeout=5.0, max_connections=4)
+    wrong = []
+
+    def use(seed):
+        rng = random.Random(seed)
+        for _ in range(100):
+            number = rng.choice(thousand)
+            if backend.get(str(number)) != value(number):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=use, args=(seed,)) for seed in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    backend.close()
+    assert wrong == []
+
+
+def in_a_child(work):
+    """Run `work` in a forked process; returns its exit code, which is 0 where it returned True."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if work() else 2
+        finally:
+            os._exit(code)  # without the parent's tests, plug-ins and output
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_has_connections_of_its_own(redis_url, redis_prefix, raw, thousand):
+    backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)
+    sync = SyncRedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)
+
+    async def read(numbers):
+        answers = await asyncio.gather(*(backend.get(str(number)) for number in numbers))
+        return answers == [value(number) for number in numbers]
+
+    with asyncio.Runner() as runner:
+        assert runner.run(read(range(50)))
+        assert sync.get("1") == value(1)
+
+        def work():
+            return asyncio.run(read(range(500, 600))) and all(sync.get(str(n)) == value(n) for n in range(100))
+
+        assert in_a_child(work) == 0
+        assert runner.run(read(range(200)))
+        assert sync.get("2") == value(2)
+        runner.run(backend.aclose())
+    sync.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_cache_used_before_the_fork_works_in_the_child(redis_url, redis_prefix, thousand):
+    """As a pre-fork server does that loads its application, cache and all, before it forks."""
+    cache = SyncTieredCache([SyncRedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)])
+    cache.set("k", "before")
+    assert in_a_child(lambda: cache.get("k") == "before" and cache.get_or_set("new", lambda: 1) == 1) == 0
+    assert cache.get("new") == 1
+    cache.close()
