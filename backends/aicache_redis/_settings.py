@@ -7,8 +7,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final, cast
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, cast
 
 from aicache.errors import (
     BackendError,
@@ -16,15 +15,12 @@ from aicache.errors import (
     BackendUnavailableError,
     ConfigurationError,
     InvalidArgumentError,
-    InvalidTypeError,
     MissingExtraError,
 )
 from aicache.options import check_ttl
+from aicache_redis._url import check_url, for_the_library, place_of
 
 __all__ = ["Settings", "imported", "translated"]
-
-_SCHEMES: Final = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "redis", "valkeys": "rediss"}
-_ALLOWED: Final = frozenset({"db", "username", "password", "client_name"})
 
 
 def imported(module: str) -> Any:
@@ -44,17 +40,7 @@ class Settings:
     max_connections: int
 
     def __post_init__(self) -> None:
-        if not isinstance(cast("object", self.url), str):
-            raise InvalidTypeError(f"url must be a str, got {self.url!r}")
-        scheme = urlsplit(self.url).scheme
-        if scheme not in _SCHEMES:
-            raise InvalidArgumentError(f"url must begin with one of {', '.join(_SCHEMES)} and ://, got {self.place!r}")
-        for name, _ in parse_qsl(urlsplit(self.url).query, keep_blank_values=True):
-            if name not in _ALLOWED and not name.startswith("ssl_"):
-                raise InvalidArgumentError(
-                    f"url has the option {name!r}, which is not the URL's to decide; "
-                    f"there are {', '.join(sorted(_ALLOWED))} and ssl_*; waiting is set by timeout="
-                )
+        check_url(self.url)
         if not 0 < (check_ttl(self.timeout, "timeout") or inf) <= 3600:
             raise InvalidArgumentError(f"timeout must be more than 0 and at most 3600 seconds, got {self.timeout!r}")
         if not isinstance(cast("object", self.max_connections), int) or self.max_connections < 1:
@@ -63,29 +49,29 @@ class Settings:
     @property
     def place(self) -> str:
         """The URL without user, password and options."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return place_of(self.url)
 
     def connection(self, flavour: str) -> dict[str, Any]:
         """The arguments of a connection; `flavour` is the library's module for it."""
-        scheme, _, rest = self.url.partition("://")
-        try:
-            parsed = imported(f"{flavour}.connection").parse_url(f"{_SCHEMES[scheme]}://{rest}")
-        except ValueError as error:
-            raise InvalidArgumentError(
-                f"url {self.place!r} cannot be read: {type(error).__name__}; check port and db"
-            ) from None
-        retry = imported(f"{flavour}.retry").Retry(imported("redis.backoff").NoBackoff(), 0)
-        return {
+        parsed = imported(f"{flavour}.connection").parse_url(for_the_library(self.url))
+        arguments: dict[str, Any] = {
             **parsed,
             "socket_timeout": self.timeout,
             "socket_connect_timeout": self.timeout,
-            "retry": retry,
+            "retry": imported(f"{flavour}.retry").Retry(imported("redis.backoff").NoBackoff(), 0),
             "retry_on_error": [],
             "health_check_interval": 0,
             "protocol": 2,
             "decode_responses": False,
         }
+        kind = parsed.get("connection_class", imported(f"{flavour}.connection").Connection)
+        try:
+            kind(**{name: value for name, value in arguments.items() if name != "connection_class"})
+        except Exception as error:  # now, and not at the first call
+            raise InvalidArgumentError(
+                f"url {self.place!r} has an option that the library redis refuses: {error}"
+            ) from None
+        return arguments
 
 
 def check_client(client: Any, *, is_async: bool) -> None:
