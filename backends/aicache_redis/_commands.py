@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import ceil
 from typing import Any, Final, cast
 
@@ -40,7 +41,6 @@ class Commands:
         if max_value_bytes < 1:
             raise InvalidArgumentError(f"max_value_bytes must be at least 1, got {max_value_bytes!r}")
         self.prefix = prefix
-        self.pattern = prefix.translate(_GLOB) + "*"
         self._prefix = _bytes(prefix)
         self._max = max_value_bytes
         self.oversized = 0
@@ -49,9 +49,12 @@ class Commands:
         """The name of a key on the server."""
         return self._prefix + _bytes(check_key(key))
 
-    def key(self, name: bytes) -> str:
-        """The key behind a name on the server."""
-        return name[len(self._prefix) :].decode("utf-8", "surrogatepass")
+    def keys(self, names: Iterable[bytes]) -> Iterator[str]:
+        """The keys behind names on the server; a name that is no text, or the bare prefix, is none that we stored."""
+        for name in names:
+            with suppress(UnicodeDecodeError):
+                if key := name[len(self._prefix) :].decode("utf-8", "surrogatepass"):
+                    yield key
 
     def get(self, key: str) -> Command:
         """Read a value, or as much of it as shows that it is too large."""
@@ -107,19 +110,15 @@ class Commands:
 
     def unlinks(self, keys: Iterable[str]) -> list[Command]:
         """Forget keys, each once, in slices."""
-        names = list(dict.fromkeys(map(self.name, keys)))
-        return [("UNLINK", *names) for names in sliced(names, SLICE)]
+        return self.unlinks_of(list(dict.fromkeys(map(self.name, keys))))
+
+    def unlinks_of(self, names: Sequence[bytes]) -> list[Command]:
+        """Forget names as they are on the server, in slices."""
+        return [("UNLINK", *some) for some in sliced(names, SLICE)]
 
     def scan(self, cursor: int, prefix: str = "") -> Command:
         """The next slice of the keys that begin with `prefix`."""
-        return (
-            "SCAN",
-            cursor,
-            "MATCH",
-            _bytes(self.prefix.translate(_GLOB) + prefix.translate(_GLOB) + "*"),
-            "COUNT",
-            SLICE,
-        )
+        return ("SCAN", cursor, "MATCH", _bytes((self.prefix + prefix).translate(_GLOB) + "*"), "COUNT", SLICE)
 
 
 def _bytes(text: str) -> bytes:

@@ -157,6 +157,35 @@ async def test_scan_takes_the_prefix_as_text(make, raw, redis_prefix):
     assert await backend.scan("k*") == []
 
 
+async def test_scan_leaves_out_what_no_key_can_be_and_clear_takes_it(make, raw, redis_prefix):
+    prefix = redis_prefix.encode()
+    raw.mset({prefix: b"the bare prefix", prefix + b"\xff\xfe": b"no text", prefix + b"k": b"v"})
+    backend = make()
+    assert await backend.scan() == ["k"]
+    await backend.clear()
+    assert raw.exists(prefix, prefix + b"\xff\xfe", prefix + b"k") == 0
+
+
+@pytest.mark.parametrize("verb", ["clear", "delete_many"])
+async def test_no_unlink_is_longer_than_a_slice(make, raw, redis_prefix, verb):
+    keys = [f"k{number}" for number in range(1201)]
+    raw.mset({redis_prefix + key: b"v" for key in keys})
+    backend = make()
+    with raw.monitor() as monitor:
+        await (backend.clear() if verb == "clear" else backend.delete_many(keys))
+        raw.echo("the end")
+        taken = []
+        for said in monitor.listen():
+            word, *names = said["command"].split()
+            assert word not in ("KEYS", "FLUSHDB", "FLUSHALL", "DEL")
+            if word == "UNLINK":
+                taken.append(len(names))
+            if word == "ECHO":
+                break
+    assert max(taken) <= 500
+    assert sum(taken) >= 1201  # SCAN may say a key twice
+
+
 async def test_clear_takes_what_is_under_the_prefix_and_nothing_else(make, raw, redis_prefix):
     raw.mset({f"{redis_prefix}k{number}": b"v" for number in range(1700)})
     raw.set(redis_prefix.removesuffix(":") + "2:k", b"another application's")

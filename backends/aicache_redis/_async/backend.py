@@ -96,8 +96,8 @@ class RedisBackend:
         cursor = 0
         while True:
             ((cursor, names),) = await self._links.run([self._commands.scan(cursor, prefix)])
-            for name in names:
-                yield self._commands.key(name)
+            for key in self._commands.keys(names):
+                yield key
             if not cursor:
                 return
 
@@ -110,8 +110,7 @@ class RedisBackend:
         cursor = 0
         while True:
             ((cursor, names),) = await self._links.run([self._commands.scan(cursor)])
-            if names:
-                await self._links.run([("UNLINK", *names)])
+            await self._links.run(self._commands.unlinks_of(names))  # a slice of SCAN may be longer than it should be
             if not cursor:
                 return
 
