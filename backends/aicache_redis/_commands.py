@@ -10,21 +10,32 @@ from typing import Any, Final, cast
 from aicache.errors import InvalidArgumentError, InvalidTypeError
 from aicache.options import check_key, check_ttl
 
-__all__ = ["SLICE", "Command", "Commands", "sliced"]
+__all__ = ["MOST_BYTES", "MOST_COMMANDS", "SLICE", "Command", "Commands", "portions"]
 
 Command = tuple[Any, ...]
 
 SLICE: Final = 500
 """How many keys one SCAN or UNLINK takes, so that no other client waits long."""
 
+MOST_COMMANDS: Final = 512
+MOST_BYTES: Final = 2**20
+"""How much goes out in one round trip, unless a single value is larger."""
+
 _LONGEST: Final = 2**53  # milliseconds; Redis adds them to the time of day in 64 bits
 _GLOB: Final = str.maketrans({char: f"\\{char}" for char in "\\*?[]"})
 
 
-def sliced(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """The items, `size` at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def portions(commands: Sequence[Command]) -> Iterator[tuple[Sequence[Command], int]]:
+    """The commands in order, as many at a time as one round trip takes, with the bytes of the values they store."""
+    start = size = 0
+    for at, command in enumerate(commands):
+        weight = len(command[2]) if command[0] == "SET" else 0
+        if at - start == MOST_COMMANDS or (at > start and size + weight > MOST_BYTES):
+            yield commands[start:at], size
+            start, size = at, 0
+        size += weight
+    if start < len(commands):
+        yield commands[start:], size
 
 
 class Commands:
@@ -114,7 +125,7 @@ class Commands:
 
     def unlinks_of(self, names: Sequence[bytes]) -> list[Command]:
         """Forget names as they are on the server, in slices."""
-        return [("UNLINK", *some) for some in sliced(names, SLICE)]
+        return [("UNLINK", *names[start : start + SLICE]) for start in range(0, len(names), SLICE)]
 
     def scan(self, cursor: int, prefix: str = "") -> Command:
         """The next slice of the keys that begin with `prefix`."""

@@ -20,7 +20,7 @@ from aicache.errors import (
 from aicache.options import check_ttl
 from aicache_redis._url import check_url, for_the_library, place_of
 
-__all__ = ["Settings", "imported", "translated"]
+__all__ = ["Settings", "check_client", "imported", "is_away", "translated"]
 
 
 def imported(module: str) -> Any:
@@ -93,12 +93,19 @@ def translated(error: BaseException, place: str, timeout: float) -> BackendError
     """A driver's error as ours."""
     if isinstance(error, BackendError):
         return error
-    if isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError":
+    if _is_late(error):
         return BackendTimeoutError(f"{place} did not answer within {timeout:g} s")
-    kind = BackendUnavailableError if _is_away(error) else BackendError
+    kind = BackendUnavailableError if is_away(error) else BackendError
     return kind(f"{place}: {type(error).__name__}: {error}")
 
 
-def _is_away(error: BaseException) -> bool:
+def _is_late(error: BaseException) -> bool:
+    """Whether a driver's error says that it waited in vain."""
+    return isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError"
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a driver's error says that no connection could be made or kept."""
     kinds = [kind.__name__ for kind in type(error).__mro__]
-    return isinstance(error, OSError) or ("ConnectionError" in kinds and "AuthenticationError" not in kinds)
+    lost = isinstance(error, OSError) or ("ConnectionError" in kinds and "AuthenticationError" not in kinds)
+    return lost and not _is_late(error)

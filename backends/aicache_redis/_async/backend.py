@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from aicache.errors import UnsupportedError
 from aicache_redis._async.link import Links
-from aicache_redis._commands import Commands, sliced
+from aicache_redis._commands import Commands
 from aicache_redis._settings import Settings
 
 __all__ = ["RedisBackend"]
@@ -21,7 +21,8 @@ class RedisBackend:
     `client`: a client of the library redis, of this flavour, instead of a URL. It is used as it is, and not closed
     here.
     `prefix`: stands before every key on the server; `clear` forgets what stands under it.
-    `timeout`: seconds one call takes at most, waiting for a connection and connecting included.
+    `timeout`: seconds one call takes at most, waiting for a connection and connecting included; a batch of more than
+    512 commands or a MiB of values takes several round trips, and each of them that long at most.
     `max_value_bytes`: larger values are refused in writing, and never cross the wire in reading: they are a miss.
     `max_connections`: for each event loop, or for all threads.
 
@@ -63,7 +64,7 @@ class RedisBackend:
 
     async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         """Store a value for `ttl` seconds, rounded up to a millisecond."""
-        await self._links.run([self._commands.set(key, value, ttl)], size=len(value))
+        await self._links.run([self._commands.set(key, value, ttl)])
 
     async def delete(self, key: str) -> bool:
         """Forget the key; say whether it was there."""
@@ -71,7 +72,7 @@ class RedisBackend:
         return bool(removed)
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The found ones, in one round trip for each 512 keys."""
+        """The found ones."""
         replies = await self._links.run([self._commands.get(key) for key in keys])
         values = zip(keys, map(self._commands.value, replies), strict=True)
         return {key: value for key, value in values if value is not None}
@@ -83,9 +84,7 @@ class RedisBackend:
 
     async def set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
         """Store each value with its own ttl; all are checked before the first is sent."""
-        commands = self._commands.sets(entries)
-        for some in sliced(commands, 100):
-            await self._links.run(some, size=sum(len(command[2]) for command in some))
+        await self._links.run(self._commands.sets(entries))
 
     async def delete_many(self, keys: Sequence[str]) -> int:
         """How many of the keys were there."""

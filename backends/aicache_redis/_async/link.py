@@ -15,16 +15,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
-from weakref import WeakKeyDictionary
 
 from aicache.errors import BackendError, ClosedError
-from aicache_redis._commands import Command
-from aicache_redis._settings import Settings, check_client, imported, translated
+from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, portions
+from aicache_redis._settings import Settings, check_client, imported, is_away, translated
 
 __all__ = ["Links"]
-
-_MOST_COMMANDS: Final = 512
-_MOST_BYTES: Final = 2**20
 
 _inherited: Final[list[object]] = []  # links of the process we were forked from: its sockets are not ours to close
 
@@ -48,17 +44,15 @@ class Links:
         self._client = client
         self._closed = False
         self._pid = os.getpid()
-        self._links: WeakKeyDictionary[asyncio.AbstractEventLoop, _Link] = WeakKeyDictionary()
+        self._links: dict[asyncio.AbstractEventLoop, _Link] = {}
 
-    async def run(self, commands: Sequence[Command], *, size: int = 0) -> list[Any]:
-        """The replies, in order. `size`: bytes of values in the commands.
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies, in order.
 
         Raises `BackendError` where the server is away or refuses one of them, `BackendTimeoutError` where it is late.
         """
         if self._closed:
             raise ClosedError("this Redis backend is closed; build a new one")
-        if not commands:
-            return []
         loop = asyncio.get_running_loop()
         if os.getpid() != self._pid:
             _inherited.append(dict(self._links))
@@ -66,9 +60,14 @@ class Links:
             self._pid = os.getpid()
         link = self._links.get(loop)
         if link is None:
+            for ended in [other for other in tuple(self._links) if other.is_closed()]:
+                self._links.pop(ended, None)
             link = self._links[loop] = _Link(self.settings, self._client, loop)
             await link.watch()
-        return await link.call(commands, size)
+        replies: list[Any] = []
+        for portion, size in portions(commands):
+            replies += await link.call(portion, size)
+        return replies
 
     async def aclose(self) -> None:
         """End the calls under way with `ClosedError` and close the connections that are ours."""
@@ -119,16 +118,30 @@ class _Link:
         while self._queue and len(self._busy) < self._settings.max_connections:
             batch: list[_Call] = []
             count = size = 0
-            while self._queue and (not batch or (count < _MOST_COMMANDS and size + self._queue[0].size <= _MOST_BYTES)):
+            now = self._loop.time()
+            while self._queue and (not batch or self._goes_with(batch[0], count, size)):
                 call = self._queue.popleft()
-                if not call.replies.done():  # nobody waits for a call that was cancelled in the queue
-                    batch.append(call)
-                    count += len(call.commands)
-                    size += call.size
+                if call.replies.done():
+                    continue  # nobody waits for a call that was cancelled in the queue
+                if call.until <= now:
+                    self._fail([call], translated(TimeoutError(), self._settings.place, self._settings.timeout))
+                    continue
+                batch.append(call)
+                count += len(call.commands)
+                size += call.size
             if batch:
                 task = self._loop.create_task(self._send(batch))
                 self._busy.add(task)
                 task.add_done_callback(self._sent)
+
+    def _goes_with(self, first: _Call, count: int, size: int) -> bool:
+        """Whether the next call fits a batch. Its deadline is the first's: a call that came much later waits."""
+        call = self._queue[0]
+        return (
+            count + len(call.commands) <= MOST_COMMANDS
+            and size + call.size <= MOST_BYTES
+            and call.until - first.until <= self._settings.timeout / 10
+        )
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._busy.discard(task)
@@ -165,8 +178,8 @@ class _Link:
     async def _replies(self, commands: list[Command]) -> list[Any]:
         try:
             return await self._pipeline(commands)
-        except (imported("redis.exceptions").ConnectionError, OSError) as error:
-            if isinstance(error, TimeoutError):
+        except Exception as error:
+            if not is_away(error):
                 raise
             # The server may have been restarted since the connection was last used. All our commands may be said twice.
             if self._owns:

@@ -1,7 +1,7 @@
 """The sync way to the server: a pool that threads share. Written by hand in both flavours.
 
-The pool gives a new connection to a forked process by itself, and a thread waits for a free one for `timeout` at most;
-then the answer takes `timeout` at most.
+The pool gives a new connection to a forked process by itself. A call has one deadline: the wait for a free connection,
+connecting and each piece of the reply included. (Only the look-up of a host's name cannot be interrupted.)
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from aicache.errors import BackendError, ClosedError
-from aicache_redis._commands import Command
-from aicache_redis._settings import Settings, check_client, imported, translated
+from aicache_redis._commands import Command, portions
+from aicache_redis._deadline import Deadline, timed
+from aicache_redis._settings import Settings, check_client, imported, is_away, translated
 
 __all__ = ["Links"]
 
@@ -23,39 +24,58 @@ class Links:
         self.settings = settings
         self._owns = client is None
         self._closed = False
+        self._deadline = Deadline()
         if client is None:
             redis = imported("redis")
+            arguments = settings.connection("redis")
+            kind = arguments.pop("connection_class", redis.Connection)
             pool = redis.BlockingConnectionPool(
-                max_connections=settings.max_connections, timeout=settings.timeout, **settings.connection("redis")
+                connection_class=timed(kind, self._deadline),
+                max_connections=settings.max_connections,
+                timeout=settings.timeout,
+                **arguments,
             )
             client = redis.Redis(connection_pool=pool)
         else:
             check_client(client, is_async=False)
         self._client = client
 
-    def run(self, commands: Sequence[Command], *, size: int = 0) -> list[Any]:  # noqa: ARG002 the async twin counts bytes
-        """The replies, in order. `size`: bytes of values in the commands.
+    def run(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies, in order.
 
         Raises `BackendError` where the server is away or refuses one of them, `BackendTimeoutError` where it is late.
         """
         if self._closed:
             raise ClosedError("this Redis backend is closed; build a new one")
-        if not commands:
-            return []
+        replies: list[Any] = []
+        for portion, _ in portions(commands):
+            replies += self._call(portion)
+        return replies
+
+    def _call(self, commands: Sequence[Command]) -> list[Any]:
+        self._deadline.begin(self.settings.timeout)
         try:
             replies = self._replies(commands)
         except Exception as error:
-            raise translated(error, self.settings.place, self.settings.timeout) from error
+            if self._closed:
+                raise ClosedError("this Redis backend was closed during the call") from error
+            raise self._translated(TimeoutError() if self._deadline.passed else error) from error
+        finally:
+            if self._closed:  # another thread closed it meanwhile, and this call may have connected since
+                self._disconnect()
         for reply in replies:
             if isinstance(reply, Exception):
-                raise translated(reply, self.settings.place, self.settings.timeout) from reply
+                raise self._translated(reply) from reply
         return replies
+
+    def _translated(self, error: Exception) -> BackendError:
+        return translated(error, self.settings.place, self.settings.timeout)
 
     def _replies(self, commands: Sequence[Command]) -> list[Any]:
         try:
             return self._pipeline(commands)
-        except (imported("redis.exceptions").ConnectionError, OSError) as error:
-            if isinstance(error, TimeoutError):
+        except Exception as error:
+            if not is_away(error) or self._closed or self._deadline.passed:
                 raise
             # The server may have been restarted since the connection was last used. All our commands may be said twice.
             return self._pipeline(commands)
@@ -71,8 +91,9 @@ class Links:
 
     def close(self) -> None:
         """Close the connections that are ours."""
-        if not self._closed:
-            self._closed = True
-            if self._owns:
-                self._client.close()
-                self._client.connection_pool.disconnect()
+        self._closed = True
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._owns:
+            self._client.connection_pool.disconnect()

@@ -1,0 +1,160 @@
+"""A call to Redis ends at its deadline, whatever it waits for, and takes no younger call with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from aicache.errors import BackendTimeoutError, ClosedError
+from aicache.testing.servers import RedisServer
+from aicache_redis import RedisBackend, SyncRedisBackend
+from aicache_redis._deadline import _TimedSocket
+
+pytestmark = pytest.mark.redis
+
+MARGIN = 0.5  # for a busy machine
+
+
+@pytest.fixture(scope="module")
+def own_server():
+    """A server that may be paused; each test leaves it running."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def dripping():
+    """The URL of a server whose reply never ends: one byte of it every 20 ms, so that no single wait is long."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    stop = threading.Event()
+
+    def drip(connection):
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"$1000000\r\n")
+            while not stop.wait(0.02):
+                connection.sendall(b"x")
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while not stop.is_set():
+                threading.Thread(target=drip, args=(listener.accept()[0],)).start()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+    stop.set()
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+
+
+def timed(call):
+    start = time.monotonic()
+    with pytest.raises(BackendTimeoutError, match=r"did not answer within 0\.25 s"):
+        call()
+    return time.monotonic() - start
+
+
+def test_a_thread_waits_no_longer_for_a_reply_that_drips(dripping):
+    backend = SyncRedisBackend(dripping)
+    assert timed(lambda: backend.get("k")) < 0.25 + MARGIN
+    backend.close()
+
+
+async def test_a_task_waits_no_longer_for_a_reply_that_drips(dripping):
+    backend = RedisBackend(dripping)
+    start = time.monotonic()
+    with pytest.raises(BackendTimeoutError):
+        await backend.get("k")
+    assert time.monotonic() - start < 0.25 + MARGIN
+    await backend.aclose()
+
+
+def test_threads_that_wait_for_a_connection_to_a_hanging_server_wait_no_longer(own_server):
+    backend = SyncRedisBackend(own_server.url, max_connections=2)
+    keys = [f"k{number}" for number in range(20)]
+    backend.set_many({key: (key.encode(), None) for key in keys})
+    own_server.pause()
+    try:
+        with ThreadPoolExecutor(20) as threads:
+            seconds = list(threads.map(lambda key: timed(lambda: backend.get(key)), keys))
+    finally:
+        own_server.resume()
+    assert max(seconds) < 0.25 + MARGIN
+    with ThreadPoolExecutor(2) as threads:  # nobody gets what was asked in vain
+        assert list(threads.map(backend.get, keys)) == [key.encode() for key in keys]
+    backend.close()
+
+
+def test_closing_ends_the_calls_of_other_threads(own_server, monkeypatch):
+    backend = SyncRedisBackend(own_server.url, timeout=30.0)
+    backend.set("k", b"v")
+    sent, sendall = threading.Event(), _TimedSocket.sendall
+
+    def noted(self, data):
+        sendall(self, data)
+        sent.set()
+
+    monkeypatch.setattr(_TimedSocket, "sendall", noted)
+    own_server.pause()
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(backend.get, "k")
+            sent.wait(10)
+            backend.close()
+            assert isinstance(waiting.exception(10), ClosedError)
+    finally:
+        own_server.resume()
+
+
+async def test_a_call_that_is_late_takes_no_younger_one_with_it(own_server):
+    """Two wait in the queue behind one that hangs. When the elder's time is up, the younger still has some."""
+    backend = RedisBackend(own_server.url, timeout=1.0, max_connections=1)
+    await backend.set("k", b"v")
+    own_server.pause()
+    try:
+        hangs = asyncio.create_task(backend.get("k"))
+        await asyncio.wait([hangs], timeout=0.05)
+        elder = asyncio.create_task(backend.get("k"))
+        await asyncio.wait([hangs], timeout=0.6)
+        younger = asyncio.create_task(backend.get("k"))
+        assert isinstance((await asyncio.gather(elder, return_exceptions=True))[0], BackendTimeoutError)
+        assert not younger.done()
+    finally:
+        own_server.resume()
+    assert await younger == b"v"
+    assert isinstance(hangs.exception(), BackendTimeoutError)
+    await backend.aclose()
+
+
+async def test_calls_without_end_on_a_hanging_server_end_each_in_time(own_server):
+    """More callers than a pipeline takes, on one connection, while others keep coming."""
+    backend = RedisBackend(own_server.url, max_connections=1)
+    await backend.set("k", b"v")
+    seconds = []
+
+    async def call():
+        start = time.monotonic()
+        with contextlib.suppress(BackendTimeoutError):
+            await backend.get("k")
+        seconds.append(time.monotonic() - start)
+
+    own_server.pause()
+    try:
+        tasks = {asyncio.create_task(call()) for _ in range(2000)}
+        for _ in range(5):
+            await asyncio.wait(tasks, timeout=0.05)
+            tasks |= {asyncio.create_task(call()) for _ in range(100)}
+        await asyncio.gather(*tasks)
+    finally:
+        own_server.resume()
+    assert len(seconds) == 2500
+    assert max(seconds) < 0.25 + MARGIN
+    assert await backend.get("k") == b"v"
+    await backend.aclose()
