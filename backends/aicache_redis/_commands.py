@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from aicache.errors import InvalidArgumentError, InvalidTypeError
 from aicache.options import check_key, check_ttl
 
-__all__ = ["MOST_BYTES", "MOST_COMMANDS", "SLICE", "Command", "Commands", "portions"]
+__all__ = ["MOST_BYTES", "MOST_COMMANDS", "SLICE", "Command", "Commands", "portions", "refusal"]
 
 Command = tuple[Any, ...]
 
@@ -38,12 +38,17 @@ def portions(commands: Sequence[Command]) -> Iterator[tuple[Sequence[Command], i
         yield commands[start:], size
 
 
+def refusal(replies: Iterable[Any]) -> Exception | None:
+    """The first error among the replies. That a key holds a list or a hash is none: nothing of ours is there."""
+    return next((reply for reply in replies if isinstance(reply, Exception) and not _is_foreign(reply)), None)
+
+
 class Commands:
     """The commands of one backend.
 
     A value is read with GETRANGE, so that no more than `max_value_bytes` ever crosses the wire, whoever stored it.
     GETRANGE answers a missing key with an empty text; an empty value, and one of NULs only, is therefore stored with
-    one NUL more.
+    one NUL more. What another client keeps under a key, larger than that or no text at all, is a miss, and is counted.
     """
 
     def __init__(self, prefix: str, max_value_bytes: int) -> None:
@@ -55,6 +60,7 @@ class Commands:
         self._prefix = _bytes(prefix)
         self._max = max_value_bytes
         self.oversized = 0
+        self.foreign = 0
 
     def name(self, key: object) -> bytes:
         """The name of a key on the server."""
@@ -71,8 +77,11 @@ class Commands:
         """Read a value, or as much of it as shows that it is too large."""
         return ("GETRANGE", self.name(key), 0, self._max + 1)
 
-    def value(self, reply: bytes) -> bytes | None:
-        """The value in a reply; None where there is none, or one that is too large."""
+    def value(self, reply: bytes | Exception) -> bytes | None:
+        """The value in a reply; None where there is none, or one that is too large or of another type."""
+        if isinstance(reply, Exception):
+            self.foreign += 1
+            return None
         if not reply:
             return None
         if reply[0] == 0 and not reply.strip(b"\0"):
@@ -134,3 +143,7 @@ class Commands:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
+
+
+def _is_foreign(error: Exception) -> bool:
+    return str(error).startswith("WRONGTYPE")

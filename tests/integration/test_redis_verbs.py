@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from aicache import SyncTieredCache
 from aicache.errors import BackendError, ClosedError, InvalidArgumentError, InvalidTypeError, UnsupportedError
-from aicache_redis import SyncRedisBackend
+from aicache_redis import RedisBackend, SyncRedisBackend
 
 KEYS = ["k", "with space", "naïve ☕", "a\nb\0c", "*?[x]\\", "{tag}", "lone \ud800", "x" * 5000]
 VALUES = [b"", b"\0", b"\0\0", b"v", b"\0v", b"v\0", bytes(range(256)), b"\r\n$-1\r\n", b"x" * 100_000]
@@ -129,22 +131,39 @@ async def test_a_value_over_the_limit_never_crosses_the_wire(make, raw, redis_pr
     raw.delete(redis_prefix + "huge")
 
 
-async def test_another_type_under_the_key_is_an_error_and_its_neighbours_are_read(make, raw, redis_prefix):
+async def test_another_type_under_the_key_is_a_counted_miss_and_its_neighbours_are_read(make, raw, redis_prefix):
     raw.rpush(redis_prefix + "list", "a")
-    raw.set(redis_prefix + "k", b"v")
+    raw.hset(redis_prefix + "hash", "field", "a")
+    raw.set(redis_prefix + "k", b"v", px=60_000)
     backend = make()
-    with pytest.raises(BackendError, match="WRONGTYPE"):
-        await backend.get("list")
-    with pytest.raises(BackendError, match="WRONGTYPE"):
-        await backend.get_many(["k", "list"])
-    assert await backend.get("k") == b"v"
+    assert await backend.get("list") is None
+    assert await backend.get_many(["k", "list", "hash"]) == {"k": b"v"}
+    assert list(await backend.get_with_ttl(["hash", "k"])) == ["k"]
+    assert (await backend.info())["foreign"] == 4
+    await backend.set("list", b"ours")
+    assert raw.get(redis_prefix + "list") == b"ours"
+    assert await backend.delete("hash") is True
 
 
-def test_a_cache_takes_another_type_for_a_miss(redis_url, redis_prefix, raw):
+def test_a_cache_loads_what_another_type_stands_for_and_writes_over_it(redis_url, redis_prefix, raw):
     raw.rpush(redis_prefix + "list", "a")
     with SyncTieredCache([SyncRedisBackend(redis_url, prefix=redis_prefix)]) as cache:
-        assert cache.get("list", "miss") == "miss"
-        assert cache.stats().tiers[0].errors == 1
+        assert cache.get_many(["list"]) == {}
+        assert cache.get_or_set("list", lambda: "made") == "made"
+        assert cache.get("list", "miss") == "made"
+        assert (cache.stats().tiers[0].errors, cache.stats().tiers[0].misses) == (0, 2)
+
+
+async def test_what_the_server_refuses_fails_the_call_that_asked_and_no_other(redis_url, redis_prefix, raw):
+    """Both go out in one pipeline."""
+    raw.set(redis_prefix + "k", b"v")
+    backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)
+    nonsense, value = await asyncio.gather(
+        backend._links.run([("OBJECT", "NONSENSE")]), backend.get("k"), return_exceptions=True
+    )
+    assert isinstance(nonsense, BackendError)
+    assert value == b"v"
+    await backend.aclose()
 
 
 async def test_scan_takes_the_prefix_as_text(make, raw, redis_prefix):
@@ -245,8 +264,13 @@ async def test_after_closing_every_verb_says_so(make):
         lambda: backend.get("k"),
         lambda: backend.set("k", b"v"),
         lambda: backend.delete("k"),
+        lambda: backend.get_many([]),
+        lambda: backend.get_with_ttl([]),
+        lambda: backend.set_many({}),
+        lambda: backend.delete_many([]),
         lambda: backend.clear(),
         lambda: backend.scan(),
+        lambda: backend.info(),
     ):
         with pytest.raises(ClosedError, match="build a new one"):
             await call()

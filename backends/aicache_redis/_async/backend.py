@@ -114,7 +114,9 @@ class RedisBackend:
                 return
 
     async def info(self) -> Mapping[str, object]:
-        """What the server says of itself, and `oversized`: how many values were too large to be read here."""
+        """What the server says of itself; how many values were too large to be read here (`oversized`) and how many
+        keys held something else than a value (`foreign`).
+        """
         (reply,) = await self._links.run([("INFO",)])
         names = (
             "redis_version",
@@ -124,7 +126,8 @@ class RedisBackend:
             "connected_clients",
             "uptime_in_seconds",
         )
-        return {**{name: reply[name] for name in names if name in reply}, "oversized": self._commands.oversized}
+        counts = {"oversized": self._commands.oversized, "foreign": self._commands.foreign}
+        return {**{name: reply[name] for name in names if name in reply}, **counts}
 
     async def aclose(self) -> None:
         """End the calls under way and close the connections; a client that was passed in stays open."""

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from aicache.errors import BackendError, ClosedError
-from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, portions
+from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, portions, refusal
 from aicache_redis._settings import Settings, check_client, imported, is_away, translated
 
 __all__ = ["Links"]
@@ -165,7 +165,7 @@ class _Link:
         for call in batch:
             own = replies[start : start + len(call.commands)]
             start += len(call.commands)
-            refused = next((reply for reply in own if isinstance(reply, Exception)), None)
+            refused = refusal(own)
             if call.replies.done():
                 continue
             if refused is None:

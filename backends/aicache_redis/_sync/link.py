@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aicache.errors import BackendError, ClosedError
-from aicache_redis._commands import Command, portions
+from aicache_redis._commands import Command, portions, refusal
 from aicache_redis._deadline import Deadline, timed
 from aicache_redis._settings import Settings, check_client, imported, is_away, translated
 
@@ -63,9 +63,9 @@ class Links:
         finally:
             if self._closed:  # another thread closed it meanwhile, and this call may have connected since
                 self._disconnect()
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise self._translated(reply) from reply
+        refused = refusal(replies)
+        if refused is not None:
+            raise self._translated(refused) from refused
         return replies
 
     def _translated(self, error: Exception) -> BackendError:
