@@ -113,6 +113,23 @@ def test_closing_ends_the_calls_of_other_threads(own_server, monkeypatch):
         own_server.resume()
 
 
+async def test_closing_ends_the_calls_under_way_and_those_in_the_queue(own_server):
+    backend = RedisBackend(own_server.url, timeout=30.0, max_connections=1)
+    await backend.set("k", b"v")
+    own_server.pause()
+    try:
+        sent = asyncio.create_task(backend.get("k"))
+        await asyncio.wait([sent], timeout=0.05)
+        queued = [asyncio.create_task(backend.get("k")) for _ in range(3)]
+        await asyncio.wait(queued, timeout=0.05)
+        await asyncio.wait_for(backend.aclose(), 10)
+        said = await asyncio.wait_for(asyncio.gather(sent, *queued, return_exceptions=True), 10)
+    finally:
+        own_server.resume()
+    assert [type(error) for error in said] == [ClosedError] * 4
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_call_that_is_late_takes_no_younger_one_with_it(own_server):
     """Two wait in the queue behind one that hangs. When the elder's time is up, the younger still has some."""
     backend = RedisBackend(own_server.url, timeout=1.0, max_connections=1)

@@ -10,8 +10,8 @@ import socket
 import threading
 import time
 
+import hiredis
 import pytest
-import redis
 
 from aicache import SyncTieredCache, Tier, TieredCache
 from aicache.errors import BackendError, BackendTimeoutError, BackendUnavailableError
@@ -184,6 +184,7 @@ LIES = {
     "half a reply": say(b"$100\r\nhalf"),
     "nothing more": lambda received, connection: connection.shutdown(socket.SHUT_RDWR),
     "an error": say(b"-ERR no such luck\r\n" * 20),
+    "loading": say(b"-LOADING Redis is loading the dataset in memory\r\n" * 20),
     "another type": say(b":7\r\n" * 20),
     "a nested array": say(b"*1\r\n" * 20 + b":1\r\n"),
 }
@@ -208,14 +209,47 @@ def test_a_server_that_lies_to_a_thread_is_a_counted_miss(lie):
         assert stats.errors + stats.timeouts + sum(stats.refused.values()) == 1
 
 
+async def test_a_server_that_loads_is_away_rather_than_wrong():
+    with lying_server(LIES["loading"]) as url:
+        backend, sync = RedisBackend(url), SyncRedisBackend(url)
+        with pytest.raises(BackendUnavailableError, match=r"LOADING|loading"):
+            await backend.get("k")
+        with pytest.raises(BackendUnavailableError, match=r"LOADING|loading"):
+            sync.get("k")
+        await backend.aclose()
+        sync.close()
+
+
+def swapping(port):
+    """An answer that asks the real server, and turns the order of the values in one pipeline round."""
+    upstream = socket.create_connection(("127.0.0.1", port))
+
+    def answer(received, connection):
+        asked, told, replies = hiredis.Reader(), hiredis.Reader(), []
+        asked.feed(received)
+        count = sum(1 for _ in iter(asked.gets, False))
+        upstream.sendall(received)
+        while len(replies) < count:
+            told.feed(upstream.recv(65536))
+            replies += iter(told.gets, False)
+        for reply in reversed(replies):
+            connection.sendall(b"$%d\r\n%b\r\n" % (len(reply), reply) if isinstance(reply, bytes) else b"+OK\r\n")
+
+    return upstream, answer
+
+
 async def test_replies_that_changed_places_are_refused_and_never_returned(own_server):
     """A desynchronised connection, as a proxy or a broken client makes one: each reply goes to the wrong question."""
-    with redis.Redis.from_url(own_server.url) as raw:
-        async with TieredCache([RedisBackend(own_server.url)]) as cache:
-            await cache.set_many({"one": "answer one", "two": "answer two"})
-            one, two = raw.get("aicache:one"), raw.get("aicache:two")
-            raw.set("aicache:one", two)
-            raw.set("aicache:two", one)
+    async with TieredCache([RedisBackend(own_server.url)]) as honest:
+        await honest.set_many({"one": "answer one", "two": "answer two", "three": "answer three"})
+    upstream, answer = swapping(own_server.port)
+    with upstream, lying_server(answer) as url:
+        async with TieredCache([RedisBackend(url)]) as cache:
             assert await cache.get_many(["one", "two"]) == {}
-            assert await cache.get("one", "miss") == "miss"
-            assert cache.stats().tiers[0].refused == {"tag": 3}
+            assert cache.stats().tiers[0].refused == {"tag": 2}
+            assert await cache.get_many(["one", "two", "three"]) == {"two": "answer two"}  # which stayed in its place
+            said = await asyncio.gather(
+                cache.get("one", "miss"), cache.get("two", "miss")
+            )  # one pipeline of two callers
+            assert said == ["miss", "miss"]
+            assert await cache.get("one") == "answer one"

@@ -25,10 +25,14 @@ def thousand(raw, redis_prefix):
 
 async def test_a_thousand_callers_share_a_few_connections(redis_url, redis_prefix, raw, thousand):
     backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0, max_connections=4)
-    before = raw.info("stats")["total_connections_received"]
+    raw.config_resetstat()
+    before = raw.info("stats")
     answers = await asyncio.gather(*(backend.get(str(number)) for number in thousand))
     assert answers == [value(number) for number in thousand]
-    assert raw.info("stats")["total_connections_received"] - before <= 4
+    stats = raw.info("stats")
+    assert stats["total_connections_received"] - before["total_connections_received"] <= 4
+    assert stats["total_reads_processed"] - before["total_reads_processed"] < 100  # pieces of a few pipelines
+    assert raw.info("commandstats")["cmdstat_getrange"]["calls"] == 1000
     await backend.aclose()
 
 
@@ -86,6 +90,7 @@ def test_one_backend_serves_one_event_loop_after_the_other(redis_url, redis_pref
     for number in range(4):
         assert asyncio.run(use(number)) == value(number)
     assert raw.info("clients")["connected_clients"] == before  # each loop took its connections with it
+    assert len(backend._links._links) == 1  # and is forgotten when the next one comes
 
 
 def test_one_backend_serves_several_event_loops_at_once(redis_url, redis_prefix, thousand):
