@@ -118,6 +118,8 @@ def _draw(path: Path, measured: Measured) -> None:
         place.set_xlim(min(ratios) / 2, max(ratios) * 3)
         place.set_title(scenario.name, fontsize=10)
         place.tick_params(labelsize=8)
+        place.set_xticks([], minor=False)  # each bar says its number
+        place.set_xticks([], minor=True)
     for place in flat[len(measured) :]:
         place.set_visible(False)
     picture.suptitle(
