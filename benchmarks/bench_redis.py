@@ -23,7 +23,7 @@ def scenarios(url: str) -> list[Scenario]:
     return [
         Scenario(
             f"redis {verb}, {size // 1000} kB, {at_once} at once",
-            f"{verb} of a completion of {size // 1000} kB, {'one caller' if at_once == 1 else f'{at_once} callers at once'}",
+            f"{verb} of a completion of {size // 1000} kB, {_callers(at_once)}",
             _all(url, verb, size, at_once),
             "aicache",
             at_once,
@@ -32,6 +32,10 @@ def scenarios(url: str) -> list[Scenario]:
         for verb in ("get", "set")
         for at_once in (1, 32, 256)
     ]
+
+
+def _callers(at_once: int) -> str:
+    return "one caller" if at_once == 1 else f"{at_once} callers at once"
 
 
 @cache

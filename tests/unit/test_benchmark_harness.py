@@ -1,0 +1,72 @@
+"""The parts of the benchmarks that decide what their figures mean."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def harness():
+    spec = importlib.util.spec_from_file_location("benchmark_harness", BENCHMARKS / "harness.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def contender(harness, name, answer=1, calls=None):
+    async def opened():
+        def operation():
+            if calls is not None:
+                calls.append(name)
+
+        if answer != 1:
+            raise AssertionError("a wrong answer")
+        yield harness.called(operation)
+
+    return harness.Contender(name, opened)
+
+
+async def test_contenders_take_turns_in_orders_that_turn(harness):
+    calls = []
+    names = ["a", "b", "c"]
+    scenario = harness.Scenario("s", "what", [contender(harness, name, calls=calls) for name in names], "b")
+    figures = await harness.measure(scenario, harness.Options(rounds=4, seconds=0.0001))
+    assert set(figures) == set(names)
+    assert figures["b"]["ratio"] == 1.0
+    assert all(figure["wall_min"] <= figure["wall"] <= figure["wall_max"] for figure in figures.values())
+    assert set(calls) == set(names)
+
+
+def test_every_contender_is_once_in_each_order(harness):
+    for by in range(7):
+        assert sorted(harness.turned(["a", "b", "c"], by)) == ["a", "b", "c"]
+    assert len({tuple(harness.turned(["a", "b", "c"], by)) for by in range(6)}) >= 4
+
+
+async def test_a_contender_with_a_wrong_answer_stops_the_run(harness):
+    scenario = harness.Scenario(
+        "s", "what", [contender(harness, "right"), contender(harness, "wrong", answer=2)], "right"
+    )
+    with pytest.raises(AssertionError, match="a wrong answer"):
+        await harness.measure(scenario, harness.Options(rounds=1, seconds=0.0001))
+
+
+def test_a_ratio_is_the_median_of_the_rounds_own_ratios(harness):
+    one = harness.Figure(contender(harness, "one"), wall=[2.0, 30.0, 4.0], cpu=[1.0, 1.0, 1.0])
+    base = harness.Figure(contender(harness, "base"), wall=[1.0, 10.0, 1.0], cpu=[2.0, 2.0, 2.0])
+    figures = one.to_dict(base)
+    assert (figures["wall"], figures["ratio"], figures["ratio_cpu"]) == (4.0, 3.0, 0.5)
+    assert "p50" not in figures
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 1), (0.5, 51), (0.99, 100), (1.0, 100)])
+def test_the_spread_of_latencies(harness, share, expected):
+    assert harness.spread(list(range(100, 0, -1)), share) == expected
