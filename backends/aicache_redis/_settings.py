@@ -18,7 +18,7 @@ from aicache.errors import (
     MissingExtraError,
 )
 from aicache.options import check_ttl
-from aicache_redis._url import check_url, for_the_library, place_of
+from aicache_redis._url import DEFAULT_URL, check_url, for_the_library, place_of
 
 __all__ = ["Settings", "check_client", "imported", "is_away", "translated"]
 
@@ -38,9 +38,12 @@ class Settings:
     url: str
     timeout: float
     max_connections: int
+    client: Any = None  # of the application's own, instead of the URL
 
     def __post_init__(self) -> None:
         check_url(self.url)
+        if self.client is not None and self.url != DEFAULT_URL:
+            raise ConfigurationError(f"url is {self.place!r} and client is given too; leave out one of them")
         if not 0 < (check_ttl(self.timeout, "timeout") or inf) <= 3600:
             raise InvalidArgumentError(f"timeout must be more than 0 and at most 3600 seconds, got {self.timeout!r}")
         if not isinstance(cast("object", self.max_connections), int) or self.max_connections < 1:
@@ -48,8 +51,8 @@ class Settings:
 
     @property
     def place(self) -> str:
-        """The URL without user, password and options."""
-        return place_of(self.url)
+        """The URL without user, password and options; what a client that was passed in is connected to."""
+        return place_of(self.url) if self.client is None or self.url != DEFAULT_URL else _place_of_client(self.client)
 
     def connection(self, flavour: str) -> dict[str, Any]:
         """The arguments of a connection; `flavour` is the library's module for it."""
@@ -87,6 +90,15 @@ def check_client(client: Any, *, is_async: bool) -> None:
         raise ConfigurationError(f"client is {have} {its[0]}.{kind.__qualname__}; pass one of {module}")
     if client.get_encoder().decode_responses:
         raise ConfigurationError("client decodes responses, and values are bytes; build it with decode_responses=False")
+
+
+def _place_of_client(client: Any) -> str:
+    to: dict[str, Any] = getattr(getattr(client, "connection_pool", None), "connection_kwargs", {})
+    if "path" in to:
+        return f"unix://{to['path']}"
+    if "host" in to:
+        return f"redis://{to['host']}:{to.get('port', 6379)}/{to.get('db') or 0}"
+    return f"the {type(client).__name__} that was passed in"
 
 
 def translated(error: BaseException, place: str, timeout: float) -> BackendError:

@@ -10,7 +10,9 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from aicache.errors import InvalidArgumentError, InvalidTypeError
 
-__all__ = ["check_url", "for_the_library", "place_of"]
+__all__ = ["DEFAULT_URL", "check_url", "for_the_library", "place_of"]
+
+DEFAULT_URL: Final = "redis://localhost:6379/0"
 
 _SCHEMES: Final = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "redis", "valkeys": "rediss"}
 _ALLOWED: Final = frozenset({"db", "username", "password", "client_name"})

@@ -136,6 +136,24 @@ async def test_a_client_that_is_passed_in_is_used_and_not_closed(redis_url, redi
     sync_client.close()
 
 
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({"host": "example.invalid", "port": 7000, "db": 3, "password": "s3cr3t"}, "redis://example.invalid:7000/3"),
+        ({"unix_socket_path": "/run/redis.sock"}, "unix:///run/redis.sock"),
+    ],
+)
+def test_a_client_that_is_passed_in_is_named_by_its_server(options, place):
+    client, sync_client = redis.asyncio.Redis(**options), redis.Redis(**options)
+    assert repr(RedisBackend(client=client)) == f"RedisBackend('{place}', prefix='aicache:')"
+    assert repr(SyncRedisBackend(client=sync_client)) == f"SyncRedisBackend('{place}', prefix='aicache:')"
+
+
+def test_a_url_and_a_client_are_one_too_many(redis_url):
+    with pytest.raises(ConfigurationError, match=r"url is 'redis://.*and client is given too; leave out one of them"):
+        SyncRedisBackend(redis_url, client=redis.Redis.from_url(redis_url))
+
+
 def test_a_client_of_the_wrong_kind_is_refused(redis_url):
     client, sync_client = redis.asyncio.Redis.from_url(redis_url), redis.Redis.from_url(redis_url)
     with pytest.raises(ConfigurationError, match=r"client is a sync redis\.Redis; pass one of redis\.asyncio"):

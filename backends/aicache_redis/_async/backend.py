@@ -9,6 +9,7 @@ from aicache.errors import UnsupportedError
 from aicache_redis._async.link import Links
 from aicache_redis._commands import Commands
 from aicache_redis._settings import Settings
+from aicache_redis._url import DEFAULT_URL
 
 __all__ = ["RedisBackend"]
 
@@ -17,9 +18,10 @@ class RedisBackend:
     """Bytes in Redis or Valkey, under a prefix.
 
     `url`: `redis://[user:password@]host:port/db`, `rediss://` for TLS, `unix:///path?db=0`; `valkey://` and
-    `valkeys://` are the same. Its options may be `db`, `username`, `password`, `client_name` and `ssl_*`.
-    `client`: a client of the library redis, of this flavour, instead of a URL. It is used as it is, and not closed
-    here.
+    `valkeys://` are the same; left out, `redis://localhost:6379/0`. Its options may be `db`, `username`, `password`,
+    `client_name` and, with TLS, `ssl_*`.
+    `client`: a client of the library redis, of this flavour, instead of a URL. It is used as it is, with its own ideas
+    of waiting, and not closed here.
     `prefix`: stands before every key on the server; `clear` forgets what stands under it.
     `timeout`: seconds one call takes at most, waiting for a connection and connecting included; a batch of more than
     512 commands or a MiB of values takes several round trips, and each of them that long at most.
@@ -32,7 +34,7 @@ class RedisBackend:
 
     def __init__(
         self,
-        url: str = "redis://localhost:6379/0",
+        url: str = DEFAULT_URL,
         *,
         client: Any = None,
         prefix: str = "aicache:",
@@ -42,7 +44,7 @@ class RedisBackend:
         # sync: max_connections: int = 32,
     ) -> None:
         self._commands = Commands(prefix, max_value_bytes)
-        self._links = Links(Settings(url, timeout, max_connections), client)
+        self._links = Links(Settings(url, timeout, max_connections, client))
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:

@@ -35,13 +35,12 @@ class _Call(NamedTuple):
 class Links:
     """One link for each event loop; the settings are common."""
 
-    def __init__(self, settings: Settings, client: Any) -> None:
-        if client is not None:
-            check_client(client, is_async=True)
+    def __init__(self, settings: Settings) -> None:
+        if settings.client is not None:
+            check_client(settings.client, is_async=True)
         else:
             settings.connection("redis.asyncio")  # fails now and not at the first call
         self.settings = settings
-        self._client = client
         self._closed = False
         self._pid = os.getpid()
         self._links: dict[asyncio.AbstractEventLoop, _Link] = {}
@@ -62,7 +61,7 @@ class Links:
         if link is None:
             for ended in [other for other in tuple(self._links) if other.is_closed()]:
                 self._links.pop(ended, None)
-            link = self._links[loop] = _Link(self.settings, self._client, loop)
+            link = self._links[loop] = _Link(self.settings, loop)
             await link.watch()
         replies: list[Any] = []
         for portion, size in portions(commands):
@@ -78,9 +77,10 @@ class Links:
 
 
 class _Link:
-    def __init__(self, settings: Settings, client: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self._settings = settings
-        self._owns = client is None
+        self._owns = settings.client is None
+        client = settings.client
         if client is None:
             asyncio_redis = imported("redis.asyncio")
             client = asyncio_redis.Redis(

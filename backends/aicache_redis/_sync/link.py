@@ -20,8 +20,9 @@ __all__ = ["Links"]
 class Links:
     """One pool of connections."""
 
-    def __init__(self, settings: Settings, client: Any) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        client = settings.client
         self._owns = client is None
         self._closed = False
         self._deadline = Deadline()
