@@ -8,11 +8,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from aicache.errors import InvalidArgumentError, InvalidTypeError
 
-__all__ = ["UNSET", "Policy", "Tier", "Unset", "check_key", "check_ttl"]
+__all__ = ["UNSET", "Policy", "Tier", "Unset", "check_key", "check_ttl", "check_value"]
 
 
 class Unset(enum.Enum):
@@ -47,6 +47,13 @@ def check_ttl(ttl: object, name: str = "ttl") -> float | None:
             f"{name} must be more than 0 seconds, got {ttl!r}; pass None for no expiry, or delete the key to end it now"
         )
     return None if ttl == inf else float(ttl)
+
+
+def check_value(value: object) -> bytes:
+    """Return a copy of `value` that no caller can change, or raise: a backend is given `bytes` or a buffer of them."""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise InvalidTypeError(f"value must be bytes, got {value!r}; a TieredCache serializes values for you")
+    return bytes(cast("bytes", value))
 
 
 def _check_fraction(value: object, name: str) -> None:

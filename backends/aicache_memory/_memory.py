@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from aicache.errors import ConfigurationError, InvalidTypeError
-from aicache.options import check_key, check_ttl
+from aicache.errors import ConfigurationError
+from aicache.options import check_key, check_ttl, check_value
 from aicache_memory._store import Node, Store
 
 __all__ = ["Memory"]
@@ -126,8 +126,7 @@ class Memory:
         return found
 
     def _set(self, key: str, value: object, ttl: float | None) -> None:
-        ttl = _checked(key, value, ttl)
-        data = bytes(cast(bytes, value))  # the caller may go on writing into a buffer of its own
+        data, ttl = _checked(key, value, ttl)
         expires = None if ttl is None else self.clock() + ttl
         self._store.keep(self._store.raw, Node(key, data, None, len(data), 0.0, expires), ttl)
 
@@ -162,8 +161,6 @@ class Memory:
         }
 
 
-def _checked(key: str, value: object, ttl: float | None) -> float | None:
+def _checked(key: str, value: object, ttl: float | None) -> tuple[bytes, float | None]:
     check_key(key)
-    if not isinstance(value, bytes | bytearray | memoryview):
-        raise InvalidTypeError(f"value must be bytes, got {value!r}; a TieredCache serializes values for you")
-    return check_ttl(ttl)
+    return check_value(value), check_ttl(ttl)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
-from aicache.options import check_key, check_ttl
+from aicache.errors import ClosedError, ConfigurationError
+from aicache.options import check_key, check_ttl, check_value
 
 __all__ = ["NullBackend"]
 
@@ -55,8 +55,7 @@ class NullBackend:
         self._check(*entries)
         for value, ttl in entries.values():
             check_ttl(ttl)
-            if not isinstance(cast(object, value), bytes | bytearray | memoryview):
-                raise InvalidTypeError(f"value must be bytes, got {value!r}; a TieredCache serializes values for you")
+            check_value(value)
 
     async def delete_many(self, keys: Sequence[str]) -> int:
         """0, always."""

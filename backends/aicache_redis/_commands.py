@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any, Final, cast
 
 from aicache.errors import InvalidArgumentError, InvalidTypeError
-from aicache.options import check_key, check_ttl
+from aicache.options import check_key, check_ttl, check_value
 
 __all__ = ["MOST_BYTES", "MOST_COMMANDS", "SLICE", "Command", "Commands", "portions", "refusal"]
 
@@ -94,9 +94,7 @@ class Commands:
     def set(self, key: str, value: bytes, ttl: float | None) -> Command:
         """Store a value; raises for one that is too large, or a ttl that the server cannot hold."""
         name, ttl = self.name(key), check_ttl(ttl)
-        if not isinstance(cast(object, value), bytes | bytearray | memoryview):
-            raise InvalidTypeError(f"value must be bytes, got {value!r}; a TieredCache serializes values for you")
-        data = bytes(value)  # the caller may go on writing into a buffer of its own
+        data = check_value(value)
         if len(data) > self._max:
             raise InvalidArgumentError(
                 f"value has {len(data)} bytes, over max_value_bytes={self._max}; raise that, or keep it elsewhere"
