@@ -41,10 +41,11 @@ class _TimedSocket:
     def __init__(self, inner: Any, deadline: Deadline) -> None:
         self._inner = inner
         self._deadline = deadline
-        self._timeout: float | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+        self._timeout: float | None = None  # what the library wants
+        self._set = -1.0  # what the socket was told
+        for name in dir(inner):  # rather than __getattr__, which each look for TLS would go through in vain
+            if not name.startswith("_") and not hasattr(self, name):
+                setattr(self, name, getattr(inner, name))
 
     def settimeout(self, seconds: float | None) -> None:
         self._timeout = seconds
@@ -64,8 +65,13 @@ class _TimedSocket:
         self._inner.sendall(*arguments)
 
     def _limit(self) -> None:
-        left = self._deadline.left()
-        self._inner.settimeout(left if self._timeout is None else min(left, self._timeout))
+        limit = self._timeout
+        if limit != 0:  # 0 is a look at what is there, without waiting
+            left = self._deadline.left()
+            limit = left if limit is None else min(left, limit)
+        if not 0.9 * self._set <= limit <= self._set:  # telling it is a system call, and a tenth is near enough
+            self._inner.settimeout(limit)
+            self._set = limit
 
 
 def timed(kind: Any, deadline: Deadline) -> Any:
