@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
 
-__all__ = ["CheckedSuite", "Checker", "checker"]
+__all__ = ["CheckedSuite", "Checker", "assert_came_back", "checker"]
 
 _MARK: Final = "_aicache_check"
 
@@ -93,3 +93,11 @@ def checker(run: Callable[[Any, Callable[..., Any], dict[str, Any]], None]) -> C
         return decorate
 
     return check
+
+
+def assert_came_back(found: bytes | None, stored: bytes) -> None:
+    """Fail in a few words where large bytes differ: pytest would compare them line by line, for minutes in a CI."""
+    is_equal = found == stored
+    assert is_equal, (
+        f"{len(stored)} bytes were stored, and {'nothing' if found is None else f'{len(found)} others'} came back"
+    )

@@ -9,6 +9,7 @@ import pytest
 
 from aicache.errors import AICacheError
 from aicache.testing._async.harness import Harness, check
+from aicache.testing._checks import assert_came_back
 
 __all__ = ["ValueChecks"]
 
@@ -60,7 +61,7 @@ class ValueChecks(Harness):
     async def test_a_value_comes_back(self, backend: Any, kind: str) -> None:
         if self.max_value_bytes is None or len(VALUES[kind]) <= self.max_value_bytes:
             await backend.set("key", VALUES[kind])
-            assert await backend.get("key") == VALUES[kind]
+            assert_came_back(await backend.get("key"), VALUES[kind])
 
     @check()
     async def test_get_reads_the_store(self, backend: Any) -> None:
@@ -156,7 +157,7 @@ class ValueChecks(Harness):
     async def test_a_value_of_the_largest_size_is_kept(self, backend: Any) -> None:
         value = b"x" * (self.max_value_bytes or 0)
         await backend.set("key", value)
-        assert await backend.get("key") == value
+        assert_came_back(await backend.get("key"), value)
 
     @check(when=lambda suite: suite.max_value_bytes is not None)
     async def test_a_larger_value_is_refused_or_absent(self, backend: Any) -> None:
