@@ -19,9 +19,12 @@ def escaped(text: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """What `escaped` was given."""
+    """What `escaped` was given; of a name cut short, its beginning and what stands after it."""
     raw = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode("ascii")), text.encode("ascii"))
-    return raw.decode("utf-8", "surrogatepass")
+    try:
+        return raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:  # it was cut within a character
+        return raw.decode("utf-8", "replace")
 
 
 def named(text: str, most: int) -> str:

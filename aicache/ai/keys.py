@@ -31,7 +31,7 @@ Request: TypeAlias = "Mapping[str, Any] | tuple[Any, ...]"
 _VERSION: Final = "1-"
 _LONGEST_KEY: Final = 300
 _LONGEST_SCOPE: Final = 64
-_LONGEST_OPERATION: Final = 72
+_LONGEST_OPERATION: Final = 64
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
 
@@ -90,9 +90,9 @@ class CacheKeyGenerator:
 
     def operation_prefix(self, operation: str) -> str:
         """What every key of this operation begins with, and no other key does."""
-        prefix = self._prefixes.get(operation)
+        prefix = self._prefixes.get(_checked_operation(operation))
         if prefix is None:
-            prefix = f"{self.prefix}{named(_checked_operation(operation), _LONGEST_OPERATION)}|"
+            prefix = f"{self.prefix}{named(operation, _LONGEST_OPERATION)}|"
             if len(self._prefixes) < 1000:  # operations are few, unless somebody makes them of user input
                 self._prefixes[operation] = prefix
         return prefix
