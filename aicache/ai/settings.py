@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from aicache.errors import ConfigurationError
+from aicache.errors import ConfigurationError, InvalidArgumentError
 from aicache.options import check_ttl
 
-__all__ = ["DEFAULT_OPERATION_TTLS", "from_environment", "operation_ttls"]
+__all__ = ["DEFAULT_OPERATION_TTLS", "checked_count", "from_environment", "operation_ttls"]
 
 DEFAULT_OPERATION_TTLS: Final = MappingProxyType(
     {"summarize": 7200, "sentiment": 86_400, "key_points": 7200, "questions": 3600, "qa": 1800}
@@ -17,12 +17,21 @@ DEFAULT_OPERATION_TTLS: Final = MappingProxyType(
 """Seconds; other operations have `default_ttl`."""
 
 _PREFIX: Final = "AICACHE_"
+_YES: Final = ("true", "1", "yes", "on")
+_NO: Final = ("false", "0", "no", "off")
 
 
 def operation_ttls(given: Mapping[str, float | None] | None) -> dict[str, float | None]:
     """The ttl of each operation in seconds: the usual ones, and what was given over them."""
     ttls: dict[str, float | None] = {**DEFAULT_OPERATION_TTLS, **(given or {})}
     return {operation: check_ttl(ttl, f"operation_ttls[{operation!r}]") for operation, ttl in ttls.items()}
+
+
+def checked_count(value: object, name: str) -> int:
+    """Return `value`, or raise: it is a whole number from 0 up."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise InvalidArgumentError(f"{name} must be a whole number from 0 up, got {value!r}")
+    return value
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -55,9 +64,10 @@ def _seconds(text: str) -> float | None:
 
 def _flag(text: str) -> bool:
     """`true` or `false`"""
-    return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}[
-        text.lower()
-    ]
+    word = text.lower()
+    if word not in (*_YES, *_NO):
+        raise ValueError(text)
+    return word in _YES
 
 
 _VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {

@@ -17,7 +17,7 @@ from aicache.ai.keys import CacheKeyGenerator
 from aicache.ai.measuring import MeasuredCompressor, measuring
 from aicache.ai.monitor import CachePerformanceMonitor
 from aicache.ai.patterns import matcher
-from aicache.ai.settings import from_environment, operation_ttls
+from aicache.ai.settings import checked_count, from_environment, operation_ttls
 from aicache.ai.sizes import SizeTiers
 from aicache.ai.stats import AICacheStats
 from aicache.codecs import default_compressor
@@ -78,7 +78,7 @@ class AIResponseCache:
                 "leave it out of the policy"
             )
         if compressor is None:
-            compressor = default_compressor(min_size=compression_threshold + 1)
+            compressor = default_compressor(min_size=checked_count(compression_threshold, "compression_threshold") + 1)
         self._default_ttl = check_ttl(default_ttl, "default_ttl")
         self._ttls = _operation_ttls(operation_ttls)
         self._sizes = SizeTiers(text_size_tiers)
@@ -87,7 +87,11 @@ class AIResponseCache:
         self._keys = CacheKeyGenerator(
             text_hash_threshold, performance_monitor=self._monitor, namespace=namespace, scope=scope
         )
-        wired, self._lost = opened(redis_url, memory_cache_size) if tiers is None else (list(tiers), False)
+        wired, self._lost = (
+            opened(redis_url, checked_count(memory_cache_size, "memory_cache_size"))
+            if tiers is None
+            else (list(tiers), False)
+        )
         self._cache = TieredCache(
             wired, policy=policy or Policy(), serializer=serializer, compressor=MeasuredCompressor(compressor)
         )
