@@ -573,10 +573,8 @@ async def test_from_a_url_and_from_the_environment(make, redis_url, namespace, r
         "AICACHE_TEXT_HASH_THRESHOLD": "5",
         "PATH": "/bin",
     }
-    for cache in (
-        Verbs(kind.from_env(environment)),
-        Verbs(kind.from_url(redis_url, namespace=namespace, default_ttl=77)),
-    ):
+    made = [kind.from_env(environment), kind.from_url(redis_url, namespace=namespace, default_ttl=77)]
+    for cache in map(Verbs, made):
         await cache.cache_response("t", "other", {}, "a" * 100)
         assert 70_000 < raw.pttl(cache.key_generator.generate_cache_key("t", "other", {})) <= 77_000
         await cache.end()

@@ -87,7 +87,8 @@ class AIResponseCache:
         self._keys = CacheKeyGenerator(
             text_hash_threshold, performance_monitor=self._monitor, namespace=namespace, scope=scope
         )
-        wired, self._lost = (
+        count = checked_count(memory_cache_size, "memory_cache_size")
+        wired, self._lost = opened(redis_url, count) if tiers is None else (list(tiers), False)
             opened(redis_url, checked_count(memory_cache_size, "memory_cache_size"))
             if tiers is None
             else (list(tiers), False)
