@@ -89,10 +89,6 @@ class AIResponseCache:
         )
         count = checked_count(memory_cache_size, "memory_cache_size")
         wired, self._lost = opened(redis_url, count) if tiers is None else (list(tiers), False)
-            opened(redis_url, checked_count(memory_cache_size, "memory_cache_size"))
-            if tiers is None
-            else (list(tiers), False)
-        )
         self._cache = TieredCache(
             wired, policy=policy or Policy(), serializer=serializer, compressor=MeasuredCompressor(compressor)
         )
