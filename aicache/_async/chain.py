@@ -144,16 +144,17 @@ class Chain:
                 )
         removed = 0
         self.fence.revoke_where(lambda key: key.startswith(prefix) and matches(key))
-        for tier in reversed(self.tiers):
+        for at in reversed(range(len(self.tiers))):
+            upwards = self.tiers[: at + 1]  # what the tiers below had is gone from all, or they do not answer
             some: list[str] = []
-            async for key in tier.scan(prefix):
+            async for key in self.tiers[at].scan(prefix):
                 if matches(key):
                     some.append(key)
                     if len(some) == _SLICE:
-                        removed += await self.remove(some)
+                        removed += await self._remove(some, upwards)
                         some = []
             if some:
-                removed += await self.remove(some)
+                removed += await self._remove(some, upwards)
             self.fence.revoke_where(lambda key: key.startswith(prefix) and matches(key))
         return removed
 
@@ -168,9 +169,12 @@ class Chain:
 
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys in every tier; returns how many were there, in the tier that had most of them."""
+        return await self._remove(keys, self.tiers)
+
+    async def _remove(self, keys: Sequence[str], tiers: Sequence[AnyTier]) -> int:
         self.fence.revoke(keys)
         most = self.drop(keys)
-        for tier in reversed(self.tiers):
+        for tier in reversed(tiers):
             most = max(most, await tier.remove(keys))
             self.fence.revoke(keys)
         return max(most, self.drop(keys))
