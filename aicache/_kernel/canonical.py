@@ -8,7 +8,7 @@ list's items does. The bytes are the same in every process, whatever `PYTHONHASH
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -32,15 +32,23 @@ def canonical(value: object, path: str = "") -> bytes:
     """The encoding of `value`; raises `KeyEncodingError`, which names the place below `path`, for a type it does not
     know.
     """
-    out = bytearray()
-    _encode(value, out, path, 0)
-    return bytes(out)
+    try:
+        return _encoded(value, 0)
+    except _NoPlaceError as error:
+        place = path + "".join(reversed(error.steps))
+        cure = "convert it to a built-in type, or name the call yourself: pass key="
+        raise KeyEncodingError(f"{place or 'the value'} {error}; {cure}", path=place) from None
 
 
-def _put(out: bytearray, tag: bytes, content: bytes) -> None:
-    out += tag
-    out += len(content).to_bytes(8, "big")
-    out += content
+class _NoPlaceError(Exception):
+    """Something in a value has no place in a key; `steps` lead to it, the last first."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.steps: list[str] = []
+
+
+_head: Final = struct.Struct(">cQ").pack
 
 
 def _text(value: str) -> bytes:
@@ -70,36 +78,55 @@ _ATOMS: Final[dict[type, tuple[bytes, Callable[[Any], bytes]]]] = {
 }
 
 
-def _encode(value: Any, out: bytearray, path: str, depth: int) -> None:
+def _encoded(value: Any, depth: int) -> bytes:
     kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType] of Any
+    if kind is str:
+        try:
+            content: bytes = value.encode()
+        except UnicodeEncodeError:
+            content = _text(value)
+        return _head(b"S", len(content)) + content
     atom = _ATOMS.get(kind)
     if atom is not None:
-        tag, content = atom
-        _put(out, tag, content(value))
-    elif depth >= _DEEPEST:
-        raise KeyEncodingError(
-            f"{path or 'the value'} is nested deeper than {_DEEPEST} levels; pass key= instead", path=path
-        )
-    elif kind is list or kind is tuple:
-        inner = bytearray()
-        for at, item in enumerate(value):
-            _encode(item, inner, f"{path}[{at}]", depth + 1)
-        _put(out, b"L" if kind is list else b"t", bytes(inner))
-    elif kind is dict:
-        pairs: list[tuple[bytes, bytes]] = []
-        for name, item in value.items():
-            encoded_name, encoded_item = bytearray(), bytearray()
-            _encode(name, encoded_name, f"{path}[{name!r}]", depth + 1)
-            _encode(item, encoded_item, f"{path}[{name!r}]", depth + 1)
-            pairs.append((bytes(encoded_name), bytes(encoded_item)))
-        _put(out, b"O", b"".join(key + content for key, content in sorted(pairs)))
-    elif kind is set or kind is frozenset:
-        _put(out, b"E" if kind is set else b"e", b"".join(sorted(canonical(item, f"{path}{{…}}") for item in value)))
-    elif isinstance(value, Enum):
-        _put(out, b"V", _text(f"{kind.__module__}.{kind.__qualname__}.{value.name}"))
-    else:
-        raise KeyEncodingError(
-            f"{path or 'the value'} is a {kind.__qualname__}, which has no unambiguous place in a key; "
-            "pass key= to name the call yourself",
-            path=path,
-        )
+        tag, encode = atom
+        content = encode(value)
+        return _head(tag, len(content)) + content
+    if depth >= _DEEPEST:
+        raise _NoPlaceError(f"is nested deeper than {_DEEPEST} levels")
+    if kind is dict:
+        content = _pairs(value, depth + 1)
+        return _head(b"O", len(content)) + content
+    if kind is list or kind is tuple:
+        content = _items(value, depth + 1)
+        return _head(b"L" if kind is list else b"t", len(content)) + content
+    if kind is set or kind is frozenset:
+        content = b"".join(sorted([_encoded(item, depth + 1) for item in value]))
+        return _head(b"E" if kind is set else b"e", len(content)) + content
+    if isinstance(value, Enum):
+        content = _text(f"{kind.__module__}.{kind.__qualname__}.{value.name}")
+        return _head(b"V", len(content)) + content
+    raise _NoPlaceError(f"is a {kind.__qualname__}, which has no unambiguous place in a key")
+
+
+def _items(values: Iterable[Any], depth: int) -> bytes:
+    encoded: list[bytes] = []
+    try:
+        for item in values:
+            encoded.append(_encoded(item, depth))  # noqa: PERF401 how many there are says where it failed
+    except _NoPlaceError as error:
+        error.steps.append(f"[{len(encoded)}]")
+        raise
+    return b"".join(encoded)
+
+
+def _pairs(values: dict[Any, Any], depth: int) -> bytes:
+    pairs: list[bytes] = []
+    name: object = None
+    try:
+        for name, item in values.items():
+            pairs.append(_encoded(name, depth) + _encoded(item, depth))
+    except _NoPlaceError as error:
+        error.steps.append(f"[{name!r}]")
+        raise
+    pairs.sort()  # no encoding begins another, so this is by name
+    return b"".join(pairs)
