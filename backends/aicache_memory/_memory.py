@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aicache.errors import ConfigurationError
 from aicache.options import check_key, check_ttl, check_value
-from aicache_memory._store import Node, Store
+from aicache_memory._entry import Entry
+from aicache_memory._store import Store
 
 __all__ = ["Memory"]
 
@@ -76,18 +77,19 @@ class Memory:
         """Entries held; those that expired a moment ago may still be counted."""
         return len(self._store)
 
-    def peek(self, key: str) -> Node | None:
+    def peek(self, key: str) -> Entry | None:
         """The live entry that `put` kept, marked as used; None where there is none. Takes no lock on a hit."""
         store = self._store
-        node = store.live.get(key)
-        if node is None:
+        entry = store.live.get(key)
+        if entry is None:
             return None
-        expires = node.expires
+        expires = entry.expires
         if expires is not None and self.clock() >= expires:
-            store.remove(node)
+            store.remove(entry)
             return None
-        node.visited = True
-        return node
+        if entry.hits < 7:
+            entry.hits += 1
+        return entry
 
     def put(
         self,
@@ -99,11 +101,12 @@ class Memory:
         created: float,
         ttl: float | None,
         compressed: bool = False,
+        cost: float | None = None,
     ) -> bool:
         """Keep a live entry; False, with nothing left under the key, where it is larger than `max_bytes`."""
         expires = None if ttl is None else self.clock() + ttl
-        node = Node(key, value, thaw, size, created, expires, compressed)
-        return self._store.keep(self._store.live, node, ttl)
+        entry = Entry(key, value, thaw, size, created, expires, compressed)
+        return self._store.keep(self._store.live, entry, ttl, cost)
 
     def drop(self, key: str) -> bool:
         """Forget the key; say whether it was there."""
@@ -114,21 +117,21 @@ class Memory:
         return self._store.purge()
 
     def _get(self, key: str) -> bytes | None:
-        node = self._store.find(self._store.raw, check_key(key))
-        return None if node is None else node.value
+        entry = self._store.find(self._store.raw, check_key(key))
+        return None if entry is None else entry.value
 
     def _get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
         found: dict[str, tuple[bytes, float | None]] = {}
         for key in keys:
-            node = self._store.find(self._store.raw, check_key(key))
-            if node is not None:
-                found[key] = (node.value, None if node.expires is None else max(0.0, node.expires - self.clock()))
+            entry = self._store.find(self._store.raw, check_key(key))
+            if entry is not None:
+                found[key] = (entry.value, None if entry.expires is None else max(0.0, entry.expires - self.clock()))
         return found
 
     def _set(self, key: str, value: object, ttl: float | None) -> None:
         data, ttl = _checked(key, value, ttl)
         expires = None if ttl is None else self.clock() + ttl
-        self._store.keep(self._store.raw, Node(key, data, None, len(data), 0.0, expires), ttl)
+        self._store.keep(self._store.raw, Entry(key, data, None, len(data), 0.0, expires), ttl)
 
     def _delete(self, key: str) -> bool:
         return self._store.pop(check_key(key))
@@ -146,8 +149,8 @@ class Memory:
 
     def _scan(self, prefix: str) -> Iterator[str]:
         now = self.clock()
-        for key, node in self._store.snapshot():
-            if key.startswith(prefix) and (node.expires is None or now < node.expires):
+        for key, entry in self._store.snapshot():
+            if key.startswith(prefix) and (entry.expires is None or now < entry.expires):
                 yield key
 
     def _info(self) -> dict[str, object]:

@@ -1,63 +1,31 @@
 """The entries of one in-process backend: bounded by number and by bytes, with expiry that leaks nothing.
 
-Eviction is SIEVE (Zhang et al., "SIEVE is simpler than LRU: an efficient turn-key eviction algorithm for web caches",
-NSDI 2024): entries stand in a queue by age; a hit sets one flag; a hand walks from the oldest to the newest, spares
-what was hit since it last passed, once, and evicts the first that was not. So a hit changes nothing that another thread
-could be reading, and needs no lock; writes take one.
-
-Expired entries are found through buckets: sets of entries that end within the same short interval (at most a 32nd of
-their ttl), under a heap of interval ends. Each write reclaims up to 64 entries that are due, so a store in use holds
-next to nothing that is dead; `purge` does the rest for one that lies idle. An evicted entry leaves its bucket at once.
+A hit is a look-up in a dict, a look at the clock where the entry ends, and a count; it takes no lock and changes
+nothing that another thread could be reading. Writes take one lock. Who must go is decided in `_eviction`, what has
+expired is found by
+`_expiry`: each write reclaims up to 64 entries that are due, so a store in use holds next to nothing that is dead;
+`purge` does the rest for one that lies idle.
 """
 
 from __future__ import annotations
 
-import heapq
+import os
 import threading
 from collections.abc import Callable
-from math import ceil, frexp
-from typing import Any, NoReturn, cast
+from math import log2
+from typing import Final, NoReturn, cast
 
 from aicache.errors import ClosedError, ConfigurationError
+from aicache_memory._entry import Entry, worth_of
+from aicache_memory._eviction import Eviction
+from aicache_memory._expiry import Expiry
 
-__all__ = ["Node", "Store"]
+__all__ = ["Store"]
 
-_RECLAIMED_PER_WRITE = 64
-
-
-class Node:
-    """One entry. Nothing but its place in the queue and its flag ever changes: an overwrite makes a new node."""
-
-    __slots__ = (
-        "bucket", "compressed", "created", "expires", "home", "key", "newer", "older", "size", "thaw", "value",
-        "visited",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        key: str,
-        value: Any,
-        thaw: Callable[[Any], Any] | None,
-        size: int,
-        created: float,
-        expires: float | None,
-        compressed: bool = False,
-    ) -> None:
-        self.key = key
-        self.value = value
-        self.thaw = thaw
-        self.size = size
-        self.created = created
-        self.expires = expires
-        self.compressed = compressed
-        self.visited = False
-        self.older: Node | None = None
-        self.newer: Node | None = None
-        self.home: dict[str, Node] = {}
-        self.bucket: set[Node] | None = None
+_RECLAIMED_PER_WRITE: Final = 64
 
 
-class _Closed(dict[str, Node]):
+class _Closed(dict[str, Entry]):
     """Stands in for the entries of a closed store, so that being open costs a look-up nothing."""
 
     def get(self, *_: object) -> NoReturn:
@@ -79,87 +47,95 @@ class Store:
                 raise ConfigurationError(
                     f"{name} must be a whole number of at least 1, or None for no such bound, got {bound!r}"
                 )
-        self.live: dict[str, Node] = {}
-        self.raw: dict[str, Node] = {}
+        self.live: dict[str, Entry] = {}
+        self.raw: dict[str, Entry] = {}
         self.max_entries = max_entries
         self.max_bytes = max_bytes
         self.bytes = 0
-        self.evictions = 0
         self.clock = clock
         self._lock = threading.Lock()
-        self._newest: Node | None = None
-        self._oldest: Node | None = None
-        self._hand: Node | None = None
-        self._buckets: dict[float, set[Node]] = {}
-        self._ends: list[float] = []
+        self._eviction = Eviction(self._unlink, int.from_bytes(os.urandom(8), "big"))
+        self._expiry = Expiry()
+        self._mean_cost: float | None = None
 
     def __len__(self) -> int:
         """Entries held, the expired ones that nobody has met yet among them."""
         return len(self.live) + len(self.raw)
 
-    def find(self, home: dict[str, Node], key: str) -> Node | None:
-        """The entry, marked as used; None where there is none or it has expired. Takes no lock on a hit."""
-        node = home.get(key)
-        if node is None:
-            return None
-        expires = node.expires
-        if expires is not None and self.clock() >= expires:
-            self.remove(node)
-            return None
-        node.visited = True
-        return node
+    @property
+    def evictions(self) -> int:
+        """Live entries that had to go to make room, since the start or the last time all was forgotten."""
+        return self._eviction.evicted
 
-    def keep(self, home: dict[str, Node], node: Node, ttl: float | None) -> bool:
-        """Put `node` into a table and evict what no longer fits; False, with the key gone, where the node alone is
+    def find(self, home: dict[str, Entry], key: str) -> Entry | None:
+        """The entry, counted as a use of it; None where there is none or it has expired. Takes no lock on a hit."""
+        entry = home.get(key)
+        if entry is None:
+            return None
+        expires = entry.expires
+        if expires is not None and self.clock() >= expires:
+            self.remove(entry)
+            return None
+        if entry.hits < 7:
+            entry.hits += 1
+        return entry
+
+    def keep(self, home: dict[str, Entry], entry: Entry, ttl: float | None, cost: float | None = None) -> bool:
+        """Put `entry` into a table and evict what no longer fits; False, with the key gone, where the entry alone is
         too large.
+
+        `cost`: what making it again costs, in any unit, the same for all; None: not known.
         """
-        key = node.key
-        node.size += len(key)
+        key = entry.key
+        entry.size += len(key)
         with self._lock:
             former = self.live.get(key) or self.raw.get(key)
             if former is not None:
                 self._unlink(former)
-            if self.max_bytes is not None and node.size > self.max_bytes:
+                entry.frequency, entry.hits = former.frequency, former.hits
+            if self.max_bytes is not None and entry.size > self.max_bytes:
                 return False
-            self._reclaim(_RECLAIMED_PER_WRITE)
-            self._make_room(node.size)
-            node.home = home
-            home[key] = node
-            self.bytes += node.size
-            node.older = self._newest
-            if self._newest is None:
-                self._oldest = node
-            else:
-                self._newest.newer = node
-            self._newest = node
-            if ttl is not None:
-                self._file(node, ttl)
+            for due in self._expiry.due(self.clock(), _RECLAIMED_PER_WRITE) if self._expiry.ends else ():
+                self._unlink(due)
+            entry.level = self._level(entry.size, cost)
+            if former is None:
+                entry.frequency = self._eviction.frequency_of(key)
+            worth = self._make_room(entry.size)
+            if former is None and entry.frequency and entry.frequency * worth_of(entry) <= worth:
+                entry.frequency = 0  # a key that returns must be worth more than what it displaces
+            entry.home = home
+            home[key] = entry
+            self.bytes += entry.size
+            self._eviction.add(entry)
+            if ttl is not None and entry.expires is not None:
+                self._expiry.file(entry, entry.expires, ttl)
         return True
 
-    def remove(self, node: Node) -> bool:
-        """Take out this very node; False where another thread already did."""
+    def remove(self, entry: Entry) -> bool:
+        """Take out this very entry; False where another thread already did."""
         with self._lock:
-            if node.home.get(node.key) is not node:
+            if entry.home.get(entry.key) is not entry:
                 return False
-            self._unlink(node)
+            self._unlink(entry)
             return True
 
     def pop(self, key: str) -> bool:
         """Take out the key; say whether a live entry was there."""
-        node = self.live.get(key) or self.raw.get(key)
-        if node is None:
+        entry = self.live.get(key) or self.raw.get(key)
+        if entry is None:
             return False
-        expired = node.expires is not None and self.clock() >= node.expires
-        return self.remove(node) and not expired
+        expired = entry.expires is not None and self.clock() >= entry.expires
+        return self.remove(entry) and not expired
 
     def purge(self) -> int:
         """Reclaim every expired entry; return how many there were. Writes do this in slices by themselves."""
         with self._lock:
             before = len(self)
-            self._reclaim(before)
+            for due in self._expiry.due(self.clock(), before):
+                self._unlink(due)
             return before - len(self)
 
-    def snapshot(self) -> list[tuple[str, Node]]:
+    def snapshot(self) -> list[tuple[str, Entry]]:
         """Both tables as they are now, the expired entries that nobody has met yet among them."""
         with self._lock:
             self.live.get("")  # raises where the store is closed
@@ -180,64 +156,32 @@ class Store:
             self._forget_order()
 
     def _forget_order(self) -> None:
-        self._newest = self._oldest = self._hand = None
-        self._buckets = {}
-        self._ends = []
+        self._eviction.clear()
+        self._expiry.clear()
         self.bytes = 0
 
-    def _make_room(self, size: int) -> None:
+    def _level(self, size: int, cost: float | None) -> float:
+        """4 · log2 of what an entry is worth: its cost, where costs are known, for each byte, where bytes are bounded.
+
+        A cost that is not given is taken for the mean of those that were; one below a hundredth of that, for that.
+        """
+        mean = self._mean_cost
+        if cost is not None:
+            mean = self._mean_cost = cost if mean is None else mean + 0.01 * (cost - mean)
+        worth = 1.0 if mean is None or mean <= 0 else max(mean if cost is None else cost, mean / 100)
+        return 4 * log2(worth if self.max_bytes is None else worth / max(1, size))
+
+    def _make_room(self, size: int) -> float:
+        """Evict until there is room; returns the most that one of the evicted was worth that had proven itself."""
+        worth = 0.0
         while (self.max_entries is not None and len(self) >= self.max_entries) or (
             self.max_bytes is not None and self.bytes + size > self.max_bytes
         ):
-            self._evict()
+            worth = max(worth, self._eviction.evict(self.clock()))
+        return worth
 
-    def _evict(self) -> None:
-        node = self._hand or self._oldest
-        while node is not None and node.visited:
-            node.visited = False
-            node = node.newer or self._oldest
-        if node is not None:
-            self._hand = node.newer
-            self._unlink(node)
-            self.evictions += 1
-
-    def _unlink(self, node: Node) -> None:
-        del node.home[node.key]
-        self.bytes -= node.size
-        if self._hand is node:
-            self._hand = node.newer
-        if node.older is None:
-            self._oldest = node.newer
-        else:
-            node.older.newer = node.newer
-        if node.newer is None:
-            self._newest = node.older
-        else:
-            node.newer.older = node.older
-        node.older = node.newer = None
-        if node.bucket is not None:
-            node.bucket.discard(node)
-            node.bucket = None
-
-    def _file(self, node: Node, ttl: float) -> None:
-        width = max(0.125, 2.0 ** (frexp(ttl)[1] - 6))
-        end = ceil(cast(float, node.expires) / width) * width
-        bucket = self._buckets.get(end)
-        if bucket is None:
-            bucket = self._buckets[end] = set()
-            heapq.heappush(self._ends, end)
-        bucket.add(node)
-        node.bucket = bucket
-
-    def _reclaim(self, at_most: int) -> None:
-        if not self._ends:
-            return
-        now = self.clock()
-        while self._ends and self._ends[0] <= now:
-            bucket = self._buckets[self._ends[0]]
-            while bucket:
-                if at_most <= 0:
-                    return
-                self._unlink(bucket.pop())
-                at_most -= 1
-            del self._buckets[heapq.heappop(self._ends)]
+    def _unlink(self, entry: Entry) -> None:
+        del entry.home[entry.key]
+        self.bytes -= entry.size
+        self._eviction.discard(entry)
+        self._expiry.forget(entry)

@@ -20,61 +20,33 @@ def put(memory, key, value="v", *, size=1, ttl=None):
 
 
 def check(memory):
-    """The structure holds together: queue, tables, buckets and sums say the same."""
+    """The structure holds together: queues, tables, buckets and sums say the same."""
     store = memory._store
-    nodes, node, older = [], store._oldest, None
-    while node is not None:
-        assert node.older is older
-        nodes.append(node)
-        older, node = node, node.newer
-    assert store._newest is older
-    assert len(nodes) == len(store) == len(store.live) + len(store.raw)
+    eviction, expiry = store._eviction, store._expiry
+    entries = []
+    for number, queue in eviction._queues.items():
+        entry, older = queue.oldest, None
+        while entry is not None:
+            assert entry.older is older
+            assert entry.queue == number
+            assert older is None or older.priority <= entry.priority
+            entries.append(entry)
+            older, entry = entry, entry.newer
+        assert queue.newest is older
+    assert len(entries) == len(store) == len(store.live) + len(store.raw) == eviction.count
+    assert eviction.on_trial == sum(entry.frequency == 0 for entry in entries)
+    assert sorted(number for _, number in eviction._heads) == sorted(eviction._queues)
+    for priority, number in eviction._heads:
+        oldest = eviction._queues[number].oldest
+        assert oldest is None or priority <= oldest.priority
+    assert all(entry.home[entry.key] is entry for entry in entries)
     assert not store.live.keys() & store.raw.keys()
-    assert store.bytes == sum(node.size for node in nodes)
-    assert store._hand is None or store._hand in nodes
-    filed = [node for bucket in store._buckets.values() for node in bucket]
-    assert {id(node) for node in filed} == {id(node) for node in nodes if node.expires is not None}
-    assert sorted(store._ends) == sorted(store._buckets)
-    assert store.max_entries is None or len(nodes) <= store.max_entries
+    assert store.bytes == sum(entry.size for entry in entries)
+    filed = [entry for bucket in expiry.buckets.values() for entry in bucket]
+    assert {id(entry) for entry in filed} == {id(entry) for entry in entries if entry.expires is not None}
+    assert sorted(expiry.ends) == sorted(expiry.buckets)
+    assert store.max_entries is None or len(entries) <= store.max_entries
     assert store.max_bytes is None or store.bytes <= store.max_bytes
-
-
-class Sieve:
-    """SIEVE as its paper words it, on a plain list: the oracle."""
-
-    def __init__(self, capacity):
-        self.capacity, self.queue, self.visited, self.hand = capacity, [], {}, None
-
-    def hit(self, key):
-        if key in self.visited:
-            self.visited[key] = True
-            return True
-        return False
-
-    def insert(self, key):
-        if len(self.queue) >= self.capacity:
-            at = self.queue.index(self.hand) if self.hand in self.queue else 0
-            while self.visited[self.queue[at]]:
-                self.visited[self.queue[at]] = False
-                at = (at + 1) % len(self.queue)
-            victim = self.queue.pop(at)
-            del self.visited[victim]
-            self.hand = self.queue[at] if at < len(self.queue) else None
-        self.queue.append(key)
-        self.visited[key] = False
-
-
-@given(capacity=st.integers(1, 6), requests=st.lists(st.integers(0, 9).map(str), max_size=200))
-def test_what_stays_is_what_sieve_keeps(capacity, requests):
-    memory, oracle = SyncMemoryBackend(capacity, None), Sieve(capacity)
-    for key in requests:
-        hit = memory.peek(key) is not None
-        assert hit == oracle.hit(key)
-        if not hit:
-            put(memory, key)
-            oracle.insert(key)
-    assert {key for key, _ in memory._store.snapshot()} == set(oracle.queue)
-    check(memory)
 
 
 @given(st.data())
@@ -112,7 +84,7 @@ def test_the_bounds_hold_and_the_structure_with_them(data):
                 clock.advance(data.draw(st.floats(0, 10)))
             case "purge":
                 memory.purge()
-                late = [clock() - node.expires for _, node in memory._store.snapshot() if node.expires is not None]
+                late = [clock() - entry.expires for _, entry in memory._store.snapshot() if entry.expires is not None]
                 assert all(seconds <= 500 / 32 for seconds in late)  # an interval is a 32nd of the ttl at most
             case "clear":
                 memory.clear()
@@ -155,7 +127,7 @@ def test_a_long_ttl_does_not_pin_what_was_deleted_or_evicted():
         if at % 2:
             memory.drop(str(at))
     assert len(memory) <= 100
-    assert sum(map(len, memory._store._buckets.values())) == len(memory)
+    assert sum(map(len, memory._store._expiry.buckets.values())) == len(memory)
 
 
 def test_what_is_let_go_of_is_freed_at_once():
