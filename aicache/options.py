@@ -8,11 +8,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from aicache.errors import InvalidArgumentError, InvalidTypeError
 
-__all__ = ["UNSET", "Policy", "Tier", "Unset", "check_key", "check_ttl", "check_value"]
+__all__ = ["UNSET", "Policy", "Tier", "Ttl", "Unset", "check_key", "check_ttl", "check_value"]
 
 
 class Unset(enum.Enum):
@@ -25,6 +25,9 @@ class Unset(enum.Enum):
 
 
 UNSET: Final = Unset.UNSET
+
+Ttl: TypeAlias = float | Literal[Unset.UNSET] | None
+"""What a verb takes for a ttl: seconds; None, no expiry; `UNSET`, what the policy says."""
 
 
 def check_key(key: object) -> str:

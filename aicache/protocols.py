@@ -247,8 +247,11 @@ class HoldsEntries(Protocol):
         created: float,
         ttl: float | None,
         compressed: bool,
+        cost: float | None,
     ) -> bool:
         """Keep an entry of `size` bytes for `ttl` seconds (None: no expiry); False where it does not fit the bounds.
+
+        `cost`: what making it again costs, in the unit of the cache's owner; None: not known. For who must go first.
 
         Either way nothing older is left under the key.
         """

@@ -54,9 +54,9 @@ class Chain:
         part.counters, part.fence = self.counters, self.fence
         return part
 
-    def item(self, value: object, created: float, ttl: float | None) -> Item:
+    def item(self, value: object, created: float, ttl: float | None, cost: float | None = None) -> Item:
         """An item of this chain; raises `SerializationError` where it must be serialized and cannot."""
-        item = Item(value, None, self.codec.loads, created, ttl)
+        item = Item(value, None, self.codec.loads, created, ttl, cost=cost)
         if self.needs_raw or (self.isolates and not item.immutable):
             item.raw = self.codec.dumps(value)
         return item
@@ -264,7 +264,7 @@ class NestedTier:
             self.counters.skipped += 1
             return None
         try:
-            return self.chain.item(item.for_another(), item.created, shorter(item.ttl, options.max_ttl))
+            return self.chain.item(item.for_another(), item.created, shorter(item.ttl, options.max_ttl), item.cost)
         except SerializationError:
             self.counters.skipped += 1
             return None

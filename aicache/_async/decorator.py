@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, Literal, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from aicache._async.primitives import check_function
 from aicache._kernel.arguments import namer
-from aicache.options import Unset
+from aicache.options import Ttl
 
 __all__ = ["CachedFunction", "decorate"]
 
@@ -19,9 +19,7 @@ R_co = TypeVar("R_co", covariant=True)
 class Cache(Protocol):
     """What the decorator needs of a cache."""
 
-    async def get_or_set(
-        self, key: str, factory: Callable[[], Any], *, ttl: float | Literal[Unset.UNSET] | None
-    ) -> Any: ...
+    async def get_or_set(self, key: str, factory: Callable[[], Any], *, ttl: Ttl) -> Any: ...
 
     async def delete(self, key: str) -> bool: ...
 
@@ -45,7 +43,7 @@ class CachedFunction(Protocol[P, R_co]):
 def decorate(
     cache: Cache,
     key: Callable[..., str] | None,
-    ttl: float | Literal[Unset.UNSET] | None,
+    ttl: Ttl,
     function: Callable[..., Any],
 ) -> CachedFunction[..., Any]:
     """`function` with its answers kept in `cache`."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from aicache._async.chain import Chain
 from aicache._async.decorator import CachedFunction, decorate
@@ -16,14 +16,14 @@ from aicache._async.flights import Flight, Flights
 from aicache._async.primitives import call
 from aicache._async.tiers import EntryTier, item_of
 from aicache._async.wiring import wired
-from aicache._kernel.checks import check_factory, checked_keys, checked_mapping
+from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys, checked_mapping
 from aicache._kernel.item import Item
 from aicache._kernel.lifetime import jittered
 from aicache._kernel.results import CacheStats, Lookup
 from aicache._kernel.wiring import check_ttl_holds
 from aicache.codecs import Codec
 from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError, SerializationError
-from aicache.options import UNSET, Policy, Tier, Unset, check_key, check_ttl
+from aicache.options import UNSET, Policy, Tier, Ttl, check_key, check_ttl
 from aicache.protocols import CacheBackend, Compressor, HoldsEntries, Serializer
 
 __all__ = ["TieredCache"]
@@ -154,13 +154,16 @@ class TieredCache:
             found = await self._chain.find(key, granted, with_life=True)
         return Lookup(found=False, reason=found) if isinstance(found, str) else self._told(found, found.value)
 
-    async def set(self, key: str, value: Any, *, ttl: float | Literal[Unset.UNSET] | None = UNSET) -> None:
+    async def set(self, key: str, value: Any, *, ttl: Ttl = UNSET, cost: Cost = None) -> None:
         """Store a value in every tier that takes it, the last tier first; returns when it is stored.
 
-        `ttl`: seconds; None: no expiry; left out: the policy's. Raises `SerializationError`, with nothing changed,
-        where the value cannot be kept exactly.
+        `ttl`: seconds; None: no expiry; left out: the policy's. `cost`: what making it again costs, in any unit that
+        is the same for all, or a function of the value that says so; memory that is full keeps what is dear. Raises
+        `SerializationError`, with nothing changed, where the value cannot be kept exactly.
         """
-        await self.set_many({key: value}, ttl=ttl)
+        self._check_open()
+        ttl = self._policy.ttl if ttl is UNSET else check_ttl(ttl)
+        await self._chain.write({check_key(key): self._item(value, ttl, checked_cost(cost, value))})
 
     async def delete(self, key: str) -> bool:
         """Forget the key in every tier; say whether any of them had it."""
@@ -169,12 +172,10 @@ class TieredCache:
     # async-only: begin
     @overload
     async def get_or_set(
-        self, key: str, factory: Callable[[], Awaitable[T]], *, ttl: float | Literal[Unset.UNSET] | None = UNSET
+        self, key: str, factory: Callable[[], Awaitable[T]], *, ttl: Ttl = UNSET, cost: Cost = None
     ) -> T: ...
     @overload
-    async def get_or_set(
-        self, key: str, factory: Callable[[], T], *, ttl: float | Literal[Unset.UNSET] | None = UNSET
-    ) -> T: ...
+    async def get_or_set(self, key: str, factory: Callable[[], T], *, ttl: Ttl = UNSET, cost: Cost = None) -> T: ...
     # async-only: end
     async def get_or_set(
         self,
@@ -182,15 +183,16 @@ class TieredCache:
         factory: Callable[[], Any],  # async-only
         # sync: factory: Callable[[], T],
         *,
-        ttl: float | Literal[Unset.UNSET] | None = UNSET,
+        ttl: Ttl = UNSET,
+        cost: Cost = None,
     ) -> Any:  # async-only
         # sync: ) -> T:
         """The value, made and stored by `factory` on a miss: once in this process, however many callers ask meanwhile.
 
-        `factory`: called without arguments; returns the value or an awaitable of it. What it raises reaches every
-        caller that waits for it, and nothing is stored. A value that cannot be kept exactly is returned all the same,
-        and counted. A caller that is cancelled harms no other; when the last one is, so is the load. Raises
-        `ReentrantLoadError` where the factory waits for its own key.
+        `ttl`, `cost`: as for `set`. `factory`: called without arguments; returns the value or an awaitable of it. What
+        it raises reaches every caller that waits for it, and nothing is stored. A value that cannot be kept exactly is
+        returned all the same, and counted. A caller that is cancelled harms no other; when the last one is, so is the
+        load. Raises `ReentrantLoadError` where the factory waits for its own key.
         """
         try:
             entry = self._peek(key)
@@ -204,17 +206,17 @@ class TieredCache:
             thaw = entry.thaw
             value: Any = entry.value if thaw is None else thaw(entry.value)
             return value
-        item, joined = await self._obtain(key, factory, ttl)
+        item, joined = await self._obtain(key, factory, ttl, cost)
         loaded: Any = item.for_another() if joined else item.value
         return loaded
 
     async def lookup_or_set(
-        self, key: str, factory: Callable[[], Any], *, ttl: float | Literal[Unset.UNSET] | None = UNSET
+        self, key: str, factory: Callable[[], Any], *, ttl: Ttl = UNSET, cost: Cost = None
     ) -> Lookup:
         """`get_or_set`, with where the value came from: where a factory made it, `found` is False and `reason` says
         whether this call's load or one under way ("loaded", "joined").
         """
-        item, joined = await self._obtain(key, factory, ttl if ttl is UNSET else check_ttl(ttl))
+        item, joined = await self._obtain(key, factory, ttl if ttl is UNSET else check_ttl(ttl), cost)
         reason = None if item.tier is not None else "joined" if joined else "loaded"
         return self._told(item, item.for_another() if joined else item.value, reason)
 
@@ -230,7 +232,7 @@ class TieredCache:
             found = await self._chain.find_many(wanted, granted)
         return {key: found[key].value for key in wanted if key in found}
 
-    async def set_many(self, mapping: Mapping[str, Any], *, ttl: float | Literal[Unset.UNSET] | None = UNSET) -> None:
+    async def set_many(self, mapping: Mapping[str, Any], *, ttl: Ttl = UNSET) -> None:
         """Store many values as `set` does, each tier in one round trip; either all can be kept or nothing is
         changed.
         """
@@ -245,7 +247,7 @@ class TieredCache:
         keys: Iterable[str],
         factory: Callable[[list[str]], Awaitable[Mapping[str, T]]] | Callable[[list[str]], Mapping[str, T]],
         *,
-        ttl: float | Literal[Unset.UNSET] | None = UNSET,
+        ttl: Ttl = UNSET,
     ) -> dict[str, T]:
         """The values of all keys, in the order asked; `factory` gets the list of the missing ones and returns their
         values.
@@ -304,7 +306,7 @@ class TieredCache:
         self,
         *,
         key: Callable[..., str] | None = None,
-        ttl: float | Literal[Unset.UNSET] | None = UNSET,
+        ttl: Ttl = UNSET,
     ) -> Decorator:
         """Decorate a function so that its answers are kept, as by `get_or_set`.
 
@@ -367,31 +369,30 @@ class TieredCache:
 
     # -- loading
 
-    async def _obtain(
-        self, key: str, factory: Callable[[], Any], ttl: float | Literal[Unset.UNSET] | None
-    ) -> tuple[Item, bool]:
+    async def _obtain(self, key: str, factory: Callable[[], Any], ttl: Ttl, cost: Cost) -> tuple[Item, bool]:
         """The item, found or loaded, and whether by a load that was under way already."""
         self._check_open()
         check_key(key)
         check_factory(factory)
         while True:
-            item, joined = (await self._flights.run([key], partial(self._load_one, factory, ttl)))[key]
+            item, joined = (await self._flights.run([key], partial(self._load_one, factory, ttl, cost)))[key]
             if item is not None:  # else the load of many that this joined did not bring the key
                 return item, joined
 
-    def _item(self, value: object, ttl: float | None) -> Item:
-        return self._chain.item(value, self._wall_clock(), jittered(ttl, self._policy.jitter, self._random()))
+    def _item(self, value: object, ttl: float | None, cost: float | None = None) -> Item:
+        return self._chain.item(value, self._wall_clock(), jittered(ttl, self._policy.jitter, self._random()), cost)
 
-    def _loaded(self, value: object, ttl: float | Literal[Unset.UNSET] | None) -> tuple[Item, bool]:
+    def _loaded(self, value: object, ttl: Ttl, cost: Cost = None) -> tuple[Item, bool]:
         """An item for what a factory returned, and whether it can be stored."""
+        said = checked_cost(cost, value)
         try:
-            return self._item(value, self._policy.ttl if ttl is UNSET else ttl), True
+            return self._item(value, self._policy.ttl if ttl is UNSET else ttl, said), True
         except SerializationError:
             self._counters.unserializable += 1
             return Item(value, None, self._codec.loads, self._wall_clock(), None), False
 
     async def _load_one(
-        self, factory: Callable[[], Any], ttl: float | Literal[Unset.UNSET] | None, flight: Flight, keys: list[str]
+        self, factory: Callable[[], Any], ttl: Ttl, cost: Cost, flight: Flight, keys: list[str]
     ) -> dict[str, Item]:
         key = keys[0]
         with self._chain.fence.enter(keys) as granted:
@@ -399,13 +400,13 @@ class TieredCache:
             found = await self._chain.find(key, granted)
             if not isinstance(found, str):
                 return {key: found}
-            item, keep = self._loaded(await self._called(factory), ttl)
+            item, keep = self._loaded(await self._called(factory), ttl, cost)
             if keep:
                 await self._chain.fill({key: item}, granted)
             return {key: item}
 
     async def _load_many(
-        self, factory: Callable[..., Any], ttl: float | Literal[Unset.UNSET] | None, flight: Flight, keys: list[str]
+        self, factory: Callable[..., Any], ttl: Ttl, flight: Flight, keys: list[str]
     ) -> dict[str, Item]:
         with self._chain.fence.enter(keys) as granted:
             flight.passes = granted

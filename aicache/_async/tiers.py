@@ -91,7 +91,14 @@ class EntryTier:
             value, thaw = (item.value, None) if share else (raw, item.thaw)
             ttl = shorter(item.ttl, options.max_ttl)
             fits = self.backend.put(
-                key, value, thaw=thaw, size=size, created=item.created, ttl=ttl, compressed=item.compressed
+                key,
+                value,
+                thaw=thaw,
+                size=size,
+                created=item.created,
+                ttl=ttl,
+                compressed=item.compressed,
+                cost=item.cost,
             )
         if not fits:
             self.counters.skipped += 1

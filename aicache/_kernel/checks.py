@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
+from typing import Any, TypeAlias, cast
 
-from aicache.errors import InvalidTypeError
+from aicache.errors import InvalidArgumentError, InvalidTypeError
 from aicache.options import check_key
 
-__all__ = ["check_factory", "checked_keys", "checked_mapping"]
+__all__ = ["Cost", "check_factory", "checked_cost", "checked_keys", "checked_mapping"]
+
+Cost: TypeAlias = "float | Callable[[Any], float] | None"
+
+
+def checked_cost(cost: object, value: object) -> float | None:
+    """The cost of making `value` again: None, a number from 0 up, or what a function says of the value; else raises."""
+    said: object = cost(value) if callable(cost) else cost
+    if said is None:
+        return None
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        raise InvalidTypeError(
+            f"cost must be a number, a function of the value that returns one, or None, got {said!r}"
+        )
+    if not 0 <= said < inf:  # NaN neither
+        raise InvalidArgumentError(f"cost must be a number from 0 up, got {said!r}; leave out what is not known")
+    return float(said)
 
 
 def checked_keys(keys: Iterable[str]) -> list[str]:

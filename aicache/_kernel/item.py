@@ -18,12 +18,13 @@ class Item:
     `thaw`: makes a fresh value from `raw`; the `loads` of the serializer that made it.
     `created`: when the value was made, in seconds since the epoch.
     `ttl`: seconds it still lives; None: no expiry.
+    `cost`: what making it again costs, in a unit of the caller's; None: not known.
     `compressed`: whether it is compressed where it is stored as bytes.
     `packed`: `raw` as compressed for byte stores, once a tier has asked for it.
     `tier`: the name of the tier that had it; None for one that comes from a caller or a load.
     """
 
-    __slots__ = ("compressed", "created", "immutable", "packed", "raw", "thaw", "tier", "ttl", "value")
+    __slots__ = ("compressed", "cost", "created", "immutable", "packed", "raw", "thaw", "tier", "ttl", "value")
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Item:
         ttl: float | None,
         *,
         compressed: bool = False,
+        cost: float | None = None,
     ) -> None:
         self.value = value
         self.raw = raw
@@ -41,6 +43,7 @@ class Item:
         self.created = created
         self.ttl = ttl
         self.compressed = compressed
+        self.cost = cost
         self.immutable = is_immutable(value)
         self.packed: Any = None
         self.tier: str | None = None

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from aicache._async.tiered import TieredCache
+from aicache._kernel.checks import check_factory
 from aicache.ai._async.inspection import memory_stats, shared_stats
 from aicache.ai._async.opening import opened
 from aicache.ai.answers import Answer, told
@@ -22,12 +23,10 @@ from aicache.ai.sizes import SizeTiers
 from aicache.ai.stats import AICacheStats
 from aicache.codecs import default_compressor
 from aicache.errors import ConfigurationError, InvalidArgumentError
-from aicache.options import UNSET, Policy, Unset, check_ttl
+from aicache.options import UNSET, Policy, Ttl, check_ttl
 from aicache.protocols import Compressor, HoldsEntries, Serializer, SupportsInfo, supports
 
 __all__ = ["AIResponseCache"]
-
-Ttl = float | Literal[Unset.UNSET] | None
 
 
 class AIResponseCache:
@@ -165,15 +164,17 @@ class AIResponseCache:
         question: str | None = None,
         *,
         ttl: Ttl = UNSET,
+        cost: float | None = None,
     ) -> None:
         """Keep `response`, any value, for the operation's ttl or for `ttl` seconds (None: no expiry).
 
-        Raises `SerializationError`, with nothing changed, where the response cannot be kept exactly.
+        `cost`: what making it again costs, in seconds as `get_or_compute` measures them; None: not known. Raises
+        `SerializationError`, with nothing changed, where the response cannot be kept exactly.
         """
         start = perf_counter()
         key = self._key(text, operation, options, question)
         with measuring(self._monitor, operation):
-            await self._cache_for(text).set(key, response, ttl=self._ttl(operation, ttl))
+            await self._cache_for(text).set(key, response, ttl=self._ttl(operation, ttl), cost=cost)
         self._monitor.record_cache_operation_time("set", perf_counter() - start, None, None, len(text), operation)
         await self._weigh_memory()
 
@@ -211,12 +212,23 @@ class AIResponseCache:
         """As `get_cached_response`, and what is missing is made by `factory`, once, however many callers want it.
 
         `cache_hit` is False where it has just been made. What `factory` raises reaches every caller that waits for it,
-        and nothing is stored. A caller that is cancelled harms no other.
+        and nothing is stored. A caller that is cancelled harms no other. How long it took is what the answer costs:
+        memory that is full keeps what took longest, for its size.
         """
-        start = perf_counter()
+        start = begun = perf_counter()
+
+        def timed() -> Any:
+            nonlocal begun
+            begun = perf_counter()
+            return factory()
+
+        def seconds(_: object) -> float:
+            return perf_counter() - begun
+
+        check_factory(factory)
         key = self._key(text, operation, options, question)
         with measuring(self._monitor, operation):
-            found = await self._cache_for(text).lookup_or_set(key, factory, ttl=self._ttl(operation, ttl))
+            found = await self._cache_for(text).lookup_or_set(key, timed, ttl=self._ttl(operation, ttl), cost=seconds)
         verb = "get" if found.found else "compute"
         self._monitor.record_cache_operation_time(
             verb, perf_counter() - start, found.found, found.tier, len(text), operation

@@ -13,7 +13,7 @@ __all__ = ["EntryChecks"]
 
 
 def _put(backend: Any, key: str, value: object, ttl: float | None = None, size: int = 10) -> bool:
-    kept: bool = backend.put(key, value, thaw=None, size=size, created=1.5, ttl=ttl, compressed=True)
+    kept: bool = backend.put(key, value, thaw=None, size=size, created=1.5, ttl=ttl, compressed=True, cost=None)
     return kept
 
 
@@ -23,7 +23,7 @@ class EntryChecks(Harness):
     @check(HoldsEntries)
     async def test_peek_finds_what_put_kept(self, backend: Any) -> None:
         value, thaw = object(), partial(list[int])
-        assert backend.put("key", value, thaw=thaw, size=10, created=1.5, ttl=None, compressed=True) is True
+        assert backend.put("key", value, thaw=thaw, size=10, created=1.5, ttl=None, compressed=True, cost=None) is True
         entry = backend.peek("key")
         assert entry.value is value
         assert entry.thaw is thaw
