@@ -41,7 +41,7 @@ async def test_contenders_take_turns_in_orders_that_turn(harness):
     figures = await harness.measure(scenario, harness.Options(rounds=4, seconds=0.0001))
     assert set(figures) == set(names)
     assert figures["b"]["ratio"] == 1.0
-    assert all(figure["wall_min"] <= figure["wall"] <= figure["wall_max"] for figure in figures.values())
+    assert all(figure["wall_min"] <= figure["wall"] <= figure["wall_p90"] for figure in figures.values())
     assert set(calls) == set(names)
 
 
@@ -64,9 +64,21 @@ def test_a_ratio_is_the_median_of_the_rounds_own_ratios(harness):
     base = harness.Figure(contender(harness, "base"), wall=[1.0, 10.0, 1.0], cpu=[2.0, 2.0, 2.0])
     figures = one.to_dict(base)
     assert (figures["wall"], figures["ratio"], figures["ratio_cpu"]) == (4.0, 3.0, 0.5)
+    assert (figures["wall_min"], figures["wall_p90"]) == (2.0, 30.0)
     assert "p50" not in figures
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.0, 1), (0.5, 51), (0.99, 100), (1.0, 100)])
+async def test_a_function_is_called_with_its_arguments_as_often_as_asked(harness):
+    calls = []
+
+    async def asynchronous(*arguments):
+        calls.append(arguments)
+
+    await harness.called(lambda *arguments: calls.append(arguments), "key", 1)(3)
+    await harness.repeated(asynchronous, "key", 2)(2)
+    assert calls == [("key", 1)] * 3 + [("key", 2)] * 2
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 1), (0.5, 50), (0.9, 90), (0.99, 99), (1.0, 100)])
 def test_the_spread_of_latencies(harness, share, expected):
     assert harness.spread(list(range(100, 0, -1)), share) == expected
