@@ -15,43 +15,75 @@ TEXT = "It is 42. " * 100
 ANSWER = answer(1000)
 TTL = 3600
 
+Opened = Callable[[], AsyncGenerator[Run]]
+
 
 def scenarios() -> list[Scenario]:
-    """Two kinds of value in two flavours."""
+    """Two kinds of value, two flavours, two verbs."""
+    text, a_dict = "a text of 1,000 characters", "a dict of 1 kB"
     return [
-        Scenario("async hit, text", "await get(key) of a text of 1,000 characters", _async(TEXT), "aicache get"),
-        Scenario("async hit, dict", "await get(key) of a dict of 1 kB", _async(ANSWER), "aicache get"),
-        Scenario("sync hit, text", "get(key) of a text of 1,000 characters", _sync(TEXT), "aicache get"),
-        Scenario("sync hit, dict", "get(key) of a dict of 1 kB", _sync(ANSWER), "aicache get"),
+        Scenario("async hit, text", f"await get(key) of {text}", _async(TEXT), "aicache get"),
+        Scenario("async hit, dict", f"await get(key) of {a_dict}", _async(ANSWER), "aicache get"),
+        Scenario("async get_or_set hit, text", f"await get_or_set(key, …) of {text}", _async_or_set(), "aicache"),
+        Scenario("sync hit, text", f"get(key) of {text}", _sync(TEXT), "aicache get"),
+        Scenario("sync hit, dict", f"get(key) of {a_dict}", _sync(ANSWER), "aicache get"),
+        Scenario("sync get_or_set hit, text", f"get_or_set(key, …) of {text}", _sync_or_set(), "aicache"),
     ]
 
 
-def _async(value: Any) -> list[Contender]:
-    shares = "hands out the very object" if isinstance(value, dict) else ""
-    own = "each caller gets a dict of its own" if isinstance(value, dict) else ""
+def _notes(value: Any) -> tuple[str, str]:
+    """What the contenders that share do, and those that do not; text can be shared by all."""
+    return ("hands out the very object", "each caller gets a dict of its own") if isinstance(value, dict) else ("", "")
 
-    def aicache(verb: str, **options: Any) -> Callable[[], AsyncGenerator[Run]]:
-        async def opened() -> AsyncGenerator[Run]:
-            from aicache import TieredCache
-            from aicache_memory import MemoryBackend
 
-            async with TieredCache([MemoryBackend(**options)]) as cache:
-                await cache.set("key", value, ttl=TTL)
-                call = {"get": lambda: cache.get("key"), "get_or_set": lambda: cache.get_or_set("key", list)}[verb]
-                assert await call() == value
-                yield repeated(call)
+def _never() -> Any:
+    raise AssertionError("the value is cached, and was asked for again")
 
-        return opened
 
-    async def cashews() -> AsyncGenerator[Run]:
+# -- async
+
+
+def _aicache(value: Any, verb: str, *more: Any, **options: Any) -> Opened:
+    async def opened() -> AsyncGenerator[Run]:
+        from aicache import TieredCache
+        from aicache_memory import MemoryBackend
+
+        async with TieredCache([MemoryBackend(**options)]) as cache:
+            await cache.set("key", value, ttl=TTL)
+            call = getattr(cache, verb)
+            assert await call("key", *more) == value
+            yield repeated(call, "key", *more)
+
+    return opened
+
+
+async def _backend() -> AsyncGenerator[Run]:
+    from aicache_memory import MemoryBackend
+
+    backend = MemoryBackend()
+    await backend.set("key", TEXT.encode(), ttl=TTL)
+    assert await backend.get("key") == TEXT.encode()
+    yield repeated(backend.get, "key")
+    await backend.aclose()
+
+
+def _cashews(value: Any, verb: str, *more: Any) -> Opened:
+    async def opened() -> AsyncGenerator[Run]:
         from cashews import Cache
 
         cache = Cache()
         cache.setup("mem://")
         await cache.set("key", value, expire=TTL)
-        assert await cache.get("key") == value
-        yield repeated(lambda: cache.get("key"))
+        call = getattr(cache, verb)
+        assert await call("key", *more) == value
+        yield repeated(call, "key", *more)
         await cache.close()
+
+    return opened
+
+
+def _async(value: Any) -> list[Contender]:
+    shares, own = _notes(value)
 
     async def aiocache() -> AsyncGenerator[Run]:
         from aiocache import SimpleMemoryCache
@@ -59,44 +91,86 @@ def _async(value: Any) -> list[Contender]:
         cache = SimpleMemoryCache()
         await cache.set("key", value, ttl=TTL)
         assert await cache.get("key") == value
-        yield repeated(lambda: cache.get("key"))
+        yield repeated(cache.get, "key")
         await cache.clear()
 
-    async def floor() -> AsyncGenerator[Run]:
+    async def coroutine_over_dict() -> AsyncGenerator[Run]:
         kept = {"key": value}
 
         async def get(key: str) -> Any:
             return kept.get(key)
 
         assert await get("key") is value
-        yield repeated(lambda: get("key"))
+        yield repeated(get, "key")
+
+    async def empty_coroutine() -> AsyncGenerator[Run]:
+        async def get(_key: str) -> Any:
+            return value
+
+        assert await get("key") is value
+        yield repeated(get, "key")
 
     return [
-        Contender("aicache get", aicache("get"), own),
-        Contender("aicache get_or_set", aicache("get_or_set"), own),
-        Contender("aicache get, copy=live", aicache("get", copy="live"), shares),
-        Contender("cashews mem://", cashews, shares),
+        Contender("aicache get", _aicache(value, "get"), own),
+        Contender("aicache get, copy=live", _aicache(value, "get", copy="live"), shares),
+        Contender("aicache MemoryBackend.get", _backend, "the backend alone: 1 kB of bytes"),
+        Contender("cashews mem://", _cashews(value, "get"), shares),
         Contender("aiocache memory", aiocache, shares),
-        Contender("floor: a coroutine over a dict", floor, shares, is_floor=True),
+        Contender("floor: a coroutine over a dict", coroutine_over_dict, shares, is_floor=True),
+        Contender("floor: an empty coroutine", empty_coroutine, "looks nothing up", is_floor=True),
     ]
 
 
+def _async_or_set() -> list[Contender]:
+    async def aiocache() -> AsyncGenerator[Run]:
+        from aiocache import cached
+
+        answers = iter([TEXT])
+
+        @cached(ttl=TTL, key_builder=lambda _function, key: key)
+        async def ask(_key: str) -> str:
+            return next(answers)
+
+        assert await ask("key") == await ask("key") == TEXT
+        yield repeated(ask, "key")
+        await ask.cache.clear()
+
+    return [
+        Contender("aicache", _aicache(TEXT, "get_or_set", _never), "single flight"),
+        Contender("cashews mem://", _cashews(TEXT, "get_or_set", _never), "no single flight in this verb"),
+        Contender("aiocache memory", aiocache, "has only its decorator; no single flight"),
+    ]
+
+
+# -- sync
+
+
+def _sync_aicache(value: Any, verb: str, *more: Any, **options: Any) -> Opened:
+    async def opened() -> AsyncGenerator[Run]:
+        from aicache import SyncTieredCache
+        from aicache_memory import SyncMemoryBackend
+
+        with SyncTieredCache([SyncMemoryBackend(**options)]) as cache:
+            cache.set("key", value, ttl=TTL)
+            call = getattr(cache, verb)
+            assert call("key", *more) == value
+            yield called(call, "key", *more)
+
+    return opened
+
+
+async def _sync_backend() -> AsyncGenerator[Run]:
+    from aicache_memory import SyncMemoryBackend
+
+    backend = SyncMemoryBackend()
+    backend.set("key", TEXT.encode(), ttl=TTL)
+    assert backend.get("key") == TEXT.encode()
+    yield called(backend.get, "key")
+    backend.close()
+
+
 def _sync(value: Any) -> list[Contender]:
-    shares = "hands out the very object" if isinstance(value, dict) else ""
-    own = "each caller gets a dict of its own" if isinstance(value, dict) else ""
-
-    def aicache(verb: str, **options: Any) -> Callable[[], AsyncGenerator[Run]]:
-        async def opened() -> AsyncGenerator[Run]:
-            from aicache import SyncTieredCache
-            from aicache_memory import SyncMemoryBackend
-
-            with SyncTieredCache([SyncMemoryBackend(**options)]) as cache:
-                cache.set("key", value, ttl=TTL)
-                call = {"get": lambda: cache.get("key"), "get_or_set": lambda: cache.get_or_set("key", list)}[verb]
-                assert call() == value
-                yield called(call)
-
-        return opened
+    shares, own = _notes(value)
 
     async def cachetools() -> AsyncGenerator[Run]:
         from cachetools import TTLCache
@@ -105,21 +179,41 @@ def _sync(value: Any) -> list[Contender]:
         lock = threading.Lock()
         cache["key"] = value
 
-        def get() -> Any:
+        def get(key: str) -> Any:
             with lock:
-                return cache.get("key")
+                return cache.get(key)
 
-        assert get() == value
-        yield called(get)
+        assert get("key") == value
+        yield called(get, "key")
 
     async def floor() -> AsyncGenerator[Run]:
         kept = {"key": value}
-        yield called(lambda: kept.get("key"))
+        assert kept.get("key") is value
+        yield called(kept.get, "key")
 
     return [
-        Contender("aicache get", aicache("get"), own),
-        Contender("aicache get_or_set", aicache("get_or_set"), own),
-        Contender("aicache get, copy=live", aicache("get", copy="live"), shares),
+        Contender("aicache get", _sync_aicache(value, "get"), own),
+        Contender("aicache get, copy=live", _sync_aicache(value, "get", copy="live"), shares),
+        Contender("aicache SyncMemoryBackend.get", _sync_backend, "the backend alone: 1 kB of bytes"),
         Contender("cachetools TTLCache", cachetools, f"with the lock it needs between threads; {shares}".rstrip("; ")),
-        Contender("floor: a dict", floor, shares, is_floor=True),
+        Contender("floor: dict.get", floor, shares, is_floor=True),
+    ]
+
+
+def _sync_or_set() -> list[Contender]:
+    async def cachetools() -> AsyncGenerator[Run]:
+        from cachetools import TTLCache, cached
+
+        answers = iter([TEXT])
+
+        @cached(TTLCache(1024, TTL), lock=threading.Lock())
+        def ask(_key: str) -> str:
+            return next(answers)
+
+        assert ask("key") == ask("key") == TEXT
+        yield called(ask, "key")
+
+    return [
+        Contender("aicache", _sync_aicache(TEXT, "get_or_set", _never), "single flight"),
+        Contender("cachetools TTLCache", cachetools, "has only its decorator; locked, no single flight"),
     ]

@@ -10,9 +10,10 @@ from typing import Any
 from harness import Options, Scenario
 from machine import machine, versions
 
-__all__ = ["write"]
+__all__ = ["print_tables", "write"]
 
 Measured = Sequence[tuple[Scenario, dict[str, Any]]]
+Ratios = dict[str, list[dict[str, Any]]]
 
 _INTRODUCTION = """\
 # Results
@@ -36,12 +37,14 @@ Every contender's answers are checked before it is timed. What is a floor is no 
 """
 
 
-def write(folder: Path, measured: Measured, options: Options, *, complete: bool) -> None:
-    """Write the three files; where not all scenarios were run, only print the tables."""
+def print_tables(measured: Measured) -> None:
+    """Print what was measured, and write nothing."""
+    print("\n".join(_table(scenario, figures) for scenario, figures in measured))
+
+
+def write(folder: Path, measured: Measured, options: Options, ratios: Ratios) -> None:
+    """Write the page, the JSON and the two pictures."""
     tables = "\n".join(_table(scenario, figures) for scenario, figures in measured)
-    if not complete:
-        print(tables)
-        return
     introduction = _INTRODUCTION.format(
         rounds=options.rounds,
         seconds=options.seconds,
@@ -49,7 +52,7 @@ def write(folder: Path, measured: Measured, options: Options, *, complete: bool)
         machine="\n".join(f"| {name} | {value} |" for name, value in machine().items()),
         versions="\n".join(f"| {name} | {value} |" for name, value in versions().items()),
     )
-    (folder / "RESULTS.md").write_text(f"{introduction}\n{tables}", encoding="utf-8")
+    (folder / "RESULTS.md").write_text(f"{introduction}\n{tables}\n{_ratio_table(ratios)}", encoding="utf-8")
     document = {
         "machine": machine(),
         "versions": versions(),
@@ -59,9 +62,11 @@ def write(folder: Path, measured: Measured, options: Options, *, complete: bool)
             scenario.name: {"what": scenario.what, "baseline": scenario.baseline, "figures": figures}
             for scenario, figures in measured
         },
+        "hit_ratios": ratios,
     }
     (folder / "results.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     _draw(folder / "results.png", measured)
+    _draw_ratios(folder / "hit_ratios.png", ratios)
 
 
 def _table(scenario: Scenario, figures: dict[str, Any]) -> str:
@@ -127,5 +132,61 @@ def _draw(path: Path, measured: Measured) -> None:
         "Blue: aicache. Orange: peers. Grey, dashed: the floor.",
         fontsize=12,
     )
+    picture.savefig(path, dpi=90)
+    pyplot.close(picture)
+
+
+_ABOUT_RATIOS = """\
+## Hit ratio on traces
+
+What of all requests a memory tier answers, bounded by a number of entries that is a share of the trace's objects, with
+no warm-up left out. MIN is Belady's, the most that any policy could have. Dollars are what of the price of all requests
+is saved where the tier is bounded by the same share of all bytes and told what each answer cost; they are modelled, as
+the traces' own words say. Two traces come with the package; others are read where `AICACHE_TRACES` names their folder.
+
+![Hit ratio by size of the cache](hit_ratios.png)
+
+| trace | share | entries | MIN | aicache | LRU | of MIN | dollars saved | LRU |
+|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def _ratio_table(ratios: Ratios) -> str:
+    lines: list[str] = []
+    for name, rows in ratios.items():
+        for row in rows:
+            figures = [row["min"], row["aicache"], row["lru"], row["aicache"] / row["min"], row["dollars"]]
+            cells = [f"{100 * figure:.1f} %" for figure in [*figures, row["dollars_lru"]]]
+            lines.append(f"| {name} | {100 * row['share']:g} % | {row['entries']:,} | {' | '.join(cells)} |")
+    every = [row for rows in ratios.values() for row in rows]
+    mean = 100 * sum(row["aicache"] / row["min"] for row in every) / len(every)
+    mean_lru = 100 * sum(row["lru"] / row["min"] for row in every) / len(every)
+    lines.append(f"\nMean share of MIN: aicache {mean:.1f} %, LRU {mean_lru:.1f} %.")
+    return _ABOUT_RATIOS + "\n".join(lines) + "\n"
+
+
+def _draw_ratios(path: Path, ratios: Ratios) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    columns = min(3, len(ratios))
+    rows = -(-len(ratios) // columns)
+    size = (columns * 4.2, rows * 3.4)
+    picture, axes = pyplot.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    for place, (name, points) in zip(axes.flat, ratios.items(), strict=False):
+        entries = [point["entries"] for point in points]
+        for key, label, style in (("min", "MIN", "k--"), ("aicache", "aicache", "o-"), ("lru", "LRU", "s:")):
+            place.plot(entries, [100 * point[key] for point in points], style, label=label)
+        place.set_xscale("log")
+        place.set_ylim(0, 100)
+        place.set_title(name, fontsize=10)
+        place.set_xlabel("entries")
+        place.set_ylabel("hits, %")
+        place.grid(alpha=0.3)
+        place.legend(fontsize=8)
+    for place in list(axes.flat)[len(ratios) :]:
+        place.set_visible(False)
     picture.savefig(path, dpi=90)
     pyplot.close(picture)

@@ -63,9 +63,14 @@ async def _measure(options: argparse.Namespace) -> None:
     if options.self_check:
         print(f"every contender of {len(chosen)} scenarios gives right answers")
         return
-    from report import write
+    from hit_ratio import hit_ratios
+    from report import print_tables, write
 
-    write(HERE, measured, how, complete=not options.only)
+    if options.only:
+        print_tables(measured)
+        return
+    print("hit ratios on traces", flush=True)
+    write(HERE, measured, how, hit_ratios())
 
 
 if __name__ == "__main__":

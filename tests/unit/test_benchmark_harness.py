@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 import sys
 from pathlib import Path
 
@@ -82,3 +83,35 @@ async def test_a_function_is_called_with_its_arguments_as_often_as_asked(harness
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 1), (0.5, 50), (0.9, 90), (0.99, 99), (1.0, 100)])
 def test_the_spread_of_latencies(harness, share, expected):
     assert harness.spread(list(range(100, 0, -1)), share) == expected
+
+
+@pytest.fixture(scope="module")
+def hit_ratio():
+    spec = importlib.util.spec_from_file_location("benchmark_hit_ratio", BENCHMARKS / "hit_ratio.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def every_way(requests, entries):
+    """The most hits there are, by trying every choice of what to keep."""
+    best = {frozenset(): 0}
+    for number in requests:
+        following = {}
+        for kept, hits in best.items():
+            found = hits + (number in kept)
+            choices = [kept] if number in kept else [kept, *(kept - {goes} | {number} for goes in kept)]
+            if number not in kept and len(kept) < entries:
+                choices.append(kept | {number})
+            for choice in choices:
+                following[choice] = max(following.get(choice, 0), found)
+        best = following
+    return max(best.values())
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_most_hits_are_the_most_there_are(hit_ratio, seed):
+    rng = random.Random(seed)
+    requests = [rng.randrange(6) for _ in range(25)]
+    for entries in (1, 2, 3):
+        assert hit_ratio.most_hits(requests, entries) == every_way(requests, entries)
