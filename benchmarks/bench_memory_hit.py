@@ -114,7 +114,9 @@ def _async(value: Any) -> list[Contender]:
         Contender("aicache get", _aicache(value, "get"), own),
         Contender("aicache get, copy=live", _aicache(value, "get", copy="live"), shares),
         Contender("aicache MemoryBackend.get", _backend, "the backend alone: 1 kB of bytes"),
-        Contender("cashews mem://", _cashews(value, "get"), shares),
+        Contender(
+            "cashews mem://", _cashews(value, "get"), shares and "hands out a shallow copy: what is inside is shared"
+        ),
         Contender("aiocache memory", aiocache, shares),
         Contender("floor: a coroutine over a dict", coroutine_over_dict, shares, is_floor=True),
         Contender("floor: an empty coroutine", empty_coroutine, "looks nothing up", is_floor=True),
