@@ -11,11 +11,14 @@ from typing import Any
 
 import msgpack
 from harness import Contender, Run, Scenario, called
-from values import answer, embedding
+from values import answer, embedding, text
 
 __all__ = ["scenarios"]
 
 SECRETS = {1: b"a secret of thirty-two bytes, ok"}
+
+Dumps = Callable[[Any], bytes]
+Loads = Callable[[bytes], Any]
 
 
 def scenarios() -> list[Scenario]:
@@ -23,7 +26,7 @@ def scenarios() -> list[Scenario]:
     values = {
         "a completion of 2 kB": answer(2_000),
         "an embedding of 1,536 floats": embedding(),
-        "a completion of 50 kB": answer(50_000),
+        "a text of 50 kB": text(50_000),
     }
     return [
         Scenario(f"codec, {name}", f"encode and decode {name}", _all(value), "aicache")
@@ -32,56 +35,49 @@ def scenarios() -> list[Scenario]:
 
 
 def _all(value: Any) -> list[Contender]:
-    def codec(**options: Any) -> Callable[[], AsyncGenerator[Run]]:
+    from aicache import Codec, JsonSerializer, ZlibCompressor
+
+    def contender(name: str, dumps: Dumps, loads: Loads, note: str, *, is_floor: bool = False) -> Contender:
         async def opened() -> AsyncGenerator[Run]:
-            from aicache import Codec, JsonSerializer, ZlibCompressor
+            def there_and_back(value: Any) -> Any:
+                return loads(dumps(value))
 
-            parts = (JsonSerializer(), ZlibCompressor()) if options.get("json") else ()
-            one = Codec(*parts, **{name: option for name, option in options.items() if name != "json"})
+            back = there_and_back(value)
+            assert back == value, name
+            assert type(back) is type(value), name
+            yield called(there_and_back, value)
 
-            def there_and_back() -> Any:
-                sealed = one.seal("key", one.pack(one.dumps(value)), created=1.0, fresh_for=60.0)
-                return one.open("key", sealed).value
+        return Contender(name, opened, f"{len(dumps(value)):,} B; {note}", is_floor)
 
-            assert there_and_back() == value
-            yield called(there_and_back)
+    def aicache(name: str, codec: Codec, note: str) -> Contender:
+        def dumps(value: Any) -> bytes:
+            return codec.seal("key", codec.pack(codec.dumps(value)), created=1.0, fresh_for=60.0)
 
-        return opened
-
-    def pair(dumps: Callable[[Any], bytes], loads: Callable[[bytes], Any]) -> Callable[[], AsyncGenerator[Run]]:
-        async def opened() -> AsyncGenerator[Run]:
-            assert loads(dumps(value)) == value
-            yield called(lambda: loads(dumps(value)))
-
-        return opened
-
-    def tagged(data: bytes) -> bytes:
-        return blake2b(data, digest_size=16).digest() + data
-
-    def untagged(data: bytes) -> bytes:
-        assert blake2b(data[16:], digest_size=16).digest() == data[:16]
-        return data[16:]
+        return contender(name, dumps, lambda data: codec.open("key", data).value, note)
 
     return [
-        Contender("aicache", codec(), "msgpack, lz4 from 1 KiB up, BLAKE2b over header, key and body"),
-        Contender("aicache, signed", codec(secrets=SECRETS), "the same, keyed"),
-        Contender("aicache, encrypted", codec(secrets=SECRETS, encrypt=True), "and AES-256-GCM"),
-        Contender("aicache, json + zlib", codec(json=True), ""),
-        Contender(
-            "json",
-            pair(lambda v: json.dumps(v).encode(), json.loads),
-            "no compression, no check; exact for this value only",
-        ),
-        Contender("pickle", pair(pickle.dumps, pickle.loads), "runs code that the bytes choose"),
-        Contender(
+        aicache("aicache", Codec(), "msgpack, lz4 from 1 KiB up, BLAKE2b over header, key and body"),
+        aicache("aicache, signed", Codec(secrets=SECRETS), "the same, keyed"),
+        aicache("aicache, encrypted", Codec(secrets=SECRETS, encrypt=True), "and AES-256-GCM"),
+        aicache("aicache, json + zlib", Codec(JsonSerializer(), ZlibCompressor()), "the same envelope"),
+        contender("json", lambda v: json.dumps(v).encode(), json.loads, "no compression, no check, few types"),
+        contender("pickle", pickle.dumps, pickle.loads, "no compression, no check; runs code that the bytes choose"),
+        contender(
             "pickle + zlib",
-            pair(lambda v: zlib.compress(pickle.dumps(v)), lambda b: pickle.loads(zlib.decompress(b))),
-            "as the AI cache does that this library replaces",
+            lambda v: zlib.compress(pickle.dumps(v)),
+            lambda data: pickle.loads(zlib.decompress(data)),
+            "no check; runs code that the bytes choose",
         ),
-        Contender(
-            "floor: msgpack + 2 × BLAKE2b",
-            pair(lambda v: tagged(msgpack.packb(v)), lambda b: msgpack.unpackb(untagged(b))),
-            "no compression, no types beyond msgpack's",
-            is_floor=True,
-        ),
+        contender("msgpack", msgpack.packb, msgpack.unpackb, "no compression, no check, few types"),
+        contender("floor: msgpack + 2 × BLAKE2b", _tagged, _untagged, "what a checked envelope costs", is_floor=True),
     ]
+
+
+def _tagged(value: Any) -> bytes:
+    data = msgpack.packb(value)
+    return blake2b(data, digest_size=16).digest() + data
+
+
+def _untagged(data: bytes) -> Any:
+    assert blake2b(data[16:], digest_size=16).digest() == data[:16]
+    return msgpack.unpackb(data[16:])

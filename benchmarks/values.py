@@ -5,19 +5,25 @@ from __future__ import annotations
 import random
 from typing import Any
 
-__all__ = ["answer", "embedding"]
+__all__ = ["answer", "embedding", "text"]
 
 _WORDS = ("the", "cache", "holds", "an", "answer", "that", "a", "model", "gave", "once", "for", "money", "and", "time")
 
 
-def answer(size: int, seed: int = 1) -> dict[str, Any]:
-    """A chat completion of about `size` bytes as JSON, with text that is neither random nor all the same."""
+def text(size: int, seed: int = 1) -> str:
+    """About `size` characters that are neither random nor all the same: lz4 makes them a third smaller."""
     rng = random.Random(seed)
     words: list[str] = []
-    left = size - 330
-    while left > 0:
+    while size > 0:
         words.append(rng.choice(_WORDS) if rng.random() < 0.7 else f"{rng.getrandbits(30):x}")
-        left -= len(words[-1]) + 1
+        size -= len(words[-1]) + 1
+    return " ".join(words)
+
+
+def answer(size: int, seed: int = 1) -> dict[str, Any]:
+    """A chat completion of about `size` bytes as JSON."""
+    content = text(size - 330, seed)
+    words = content.split()
     return {
         "id": f"chatcmpl-{seed:08d}",
         "object": "chat.completion",
@@ -26,7 +32,7 @@ def answer(size: int, seed: int = 1) -> dict[str, Any]:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": " ".join(words)},
+                "message": {"role": "assistant", "content": content},
                 "finish_reason": "stop",
                 "logprobs": None,
             }
