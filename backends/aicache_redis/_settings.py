@@ -59,7 +59,8 @@ class Settings:
         parsed = imported(f"{flavour}.connection").parse_url(for_the_library(self.url))
         arguments: dict[str, Any] = {
             **parsed,
-            "socket_timeout": self.timeout,
+            # The async link has one deadline for all of a pipeline, and a timer for each reply would cost more than it.
+            "socket_timeout": None if flavour == "redis.asyncio" else self.timeout,
             "socket_connect_timeout": self.timeout,
             "retry": imported(f"{flavour}.retry").Retry(imported("redis.backoff").NoBackoff(), 0),
             "retry_on_error": [],

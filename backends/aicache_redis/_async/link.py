@@ -87,6 +87,9 @@ class _Link:
                 connection_pool=asyncio_redis.ConnectionPool(**settings.connection("redis.asyncio"))
             )
         self._client = client
+        self._idle: list[Any] = []
+        self._refusals: Any = imported("redis.exceptions").ResponseError
+        self._parsers: Any = {} if client is settings.client else client.response_callbacks
         self._loop = loop
         self._queue: deque[_Call] = deque()
         self._busy: set[asyncio.Task[None]] = set()
@@ -182,11 +185,31 @@ class _Link:
             if not is_away(error):
                 raise
             # The server may have been restarted since the connection was last used. All our commands may be said twice.
-            if self._owns:
-                await self._client.connection_pool.disconnect(inuse_connections=False)
+            for connection in self._idle:
+                await connection.disconnect(nowait=True)
             return await self._pipeline(commands)
 
     async def _pipeline(self, commands: list[Command]) -> list[Any]:
+        if not self._owns:
+            return await self._through_a_client(commands)
+        # What is taken from the pool is kept for the next time. A connection that fails, or whose call is cancelled,
+        # disconnects itself, and connects again when it is used.
+        connection = self._idle.pop() if self._idle else await self._client.connection_pool.get_connection()
+        try:
+            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            return [await self._reply(connection, command[0]) for command in commands]
+        finally:
+            self._idle.append(connection)
+
+    async def _reply(self, connection: Any, name: str) -> Any:
+        try:
+            reply = await connection.read_response()
+        except self._refusals as refused:
+            return refused
+        parse = self._parsers.get(name)
+        return reply if parse is None else parse(reply)
+
+    async def _through_a_client(self, commands: list[Command]) -> list[Any]:
         async with self._client.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
