@@ -92,8 +92,12 @@ async def measure(scenario: Scenario, options: Options) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         runs: dict[str, tuple[Run, int]] = {}
         for contender in scenario.contenders:
-            run = await stack.enter_async_context(asynccontextmanager(contender.open)())
-            runs[contender.name] = run, await _calibrated(run, options.seconds, scenario.at_once)
+            try:
+                run = await stack.enter_async_context(asynccontextmanager(contender.open)())
+                runs[contender.name] = run, await _calibrated(run, options.seconds, scenario.at_once)
+            except Exception as error:
+                error.add_note(f"by {contender.name!r} in {scenario.name!r}")
+                raise
         figures = {contender.name: Figure(contender) for contender in scenario.contenders}
         for number in range(options.rounds):
             for name in turned(list(runs), number):

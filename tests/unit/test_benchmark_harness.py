@@ -56,8 +56,9 @@ async def test_a_contender_with_a_wrong_answer_stops_the_run(harness):
     scenario = harness.Scenario(
         "s", "what", [contender(harness, "right"), contender(harness, "wrong", answer=2)], "right"
     )
-    with pytest.raises(AssertionError, match="a wrong answer"):
+    with pytest.raises(AssertionError, match="a wrong answer") as raised:
         await harness.measure(scenario, harness.Options(rounds=1, seconds=0.0001))
+    assert raised.value.__notes__ == ["by 'wrong' in 's'"]
 
 
 def test_a_ratio_is_the_median_of_the_rounds_own_ratios(harness):
