@@ -19,8 +19,8 @@ from aicache import (
     Tier,
 )
 from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError, SerializationError
-from aicache_memory import MemoryBackend
-from aicache_redis import RedisBackend
+from aicache_memory import MemoryBackend, SyncMemoryBackend
+from aicache_redis import RedisBackend, SyncRedisBackend
 
 
 class Verbs:
@@ -58,9 +58,16 @@ def namespace():
 @pytest.fixture(params=[AIResponseCache, SyncAIResponseCache], ids=["async", "sync"])
 async def make(request, redis_url, namespace):
     made = []
+    is_async = request.param is AIResponseCache
+    memory, shared = (MemoryBackend, RedisBackend) if is_async else (SyncMemoryBackend, SyncRedisBackend)
 
-    def build(url=redis_url, **options):
-        made.append(Verbs(request.param(url, namespace=options.pop("namespace", namespace), **options)))
+    def build(**options):
+        """What a URL would make, with more patience for a busy machine; with `url`, by the URL itself."""
+        if not {"url", "tiers"} & options.keys():
+            size = options.get("memory_cache_size", 100)
+            options["tiers"] = [memory(max_entries=size)] * bool(size) + [shared(redis_url, prefix="", timeout=5.0)]
+        url = options.pop("url", redis_url)
+        made.append(Verbs(request.param(url, **{"namespace": namespace, **options})))
         return made[-1]
 
     yield build
@@ -170,12 +177,10 @@ async def test_size_tiers_and_their_places_can_be_chosen(make, raw):
 
 
 async def test_tiers_of_ones_own(make, redis_url, raw, namespace):
-    if make().cache.__class__ is SyncAIResponseCache:
-        from aicache_memory import SyncMemoryBackend as Memory
-        from aicache_redis import SyncRedisBackend as Redis
-    else:
-        Memory, Redis = MemoryBackend, RedisBackend  # noqa: N806 classes
-    tiers = [Tier(backend=Memory(max_entries=5), name="here", max_ttl=60), Redis(redis_url, prefix="mine:")]
+    is_sync = isinstance(make().cache, SyncAIResponseCache)
+    memory, shared = (SyncMemoryBackend, SyncRedisBackend) if is_sync else (MemoryBackend, RedisBackend)
+    here = Tier(backend=memory(max_entries=5), name="here", max_ttl=60)
+    tiers = [here, shared(redis_url, prefix="mine:", timeout=5.0)]
     cache = make(tiers=tiers)
     await cache.cache_response("t", "qa", {}, 1)
     found = await cache.lookup("t", "qa", {})
