@@ -65,7 +65,8 @@ async def make(request, redis_url, namespace):
         """What a URL would make, with more patience for a busy machine; with `url`, by the URL itself."""
         if not {"url", "tiers"} & options.keys():
             size = options.get("memory_cache_size", 100)
-            options["tiers"] = [memory(max_entries=size)] * bool(size) + [shared(redis_url, prefix="", timeout=5.0)]
+            here = [memory(max_entries=size)] if size else []
+            options["tiers"] = [*here, shared(redis_url, prefix="", timeout=5.0)]
         url = options.pop("url", redis_url)
         made.append(Verbs(request.param(url, **{"namespace": namespace, **options})))
         return made[-1]
@@ -558,8 +559,8 @@ async def test_memory_alone(make, url):
     assert await cache.invalidate_all() == 3
 
 
-async def test_no_memory_tier(make):
-    cache = make(memory_cache_size=0)
+async def test_no_memory_tier(make, redis_url):
+    cache = make(url=redis_url, memory_cache_size=0)
     await cache.cache_response("t", "qa", {}, 1)
     assert (await cache.lookup("t", "qa", {})).tier == "redis"
     assert (await cache.get_cache_stats()).memory["memory_cache_entries"] == 0
