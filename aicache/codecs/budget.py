@@ -20,6 +20,7 @@ HARMLESS: Final = 64 * 1024
 _ONE_BYTE: Final = re.compile(rb"[\x00-\x80\x90\xc0\xc2\xc3\xe0-\xff]+")
 _DOUBLES: Final = re.compile(rb"(?:\xcb.{8})+", re.DOTALL)
 _SIZED: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}  # bytes of the length of a bin or a str
+_FLOATS: Final = b"\x09"  # the extension that is a list of floats, each of them an item
 _EXTENSION: Final = {0xC7: 1, 0xC8: 2, 0xC9: 4}
 _FIXED: Final = {
     0xCA: 5, 0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0xD0: 2, 0xD1: 3, 0xD2: 5, 0xD3: 9,
@@ -69,7 +70,10 @@ def check_budget(data: bytes, start: int, max_depth: int, max_items: int) -> Non
                 at += 1 + width + int.from_bytes(data[at + 1 : at + 1 + width], "big")
             elif first in _EXTENSION:
                 width = _EXTENSION[first]
-                at += 2 + width + int.from_bytes(data[at + 1 : at + 1 + width], "big")
+                content = int.from_bytes(data[at + 1 : at + 1 + width], "big")
+                if data[at + 1 + width : at + 2 + width] == _FLOATS:
+                    items += content // 8
+                at += 2 + width + content
             else:
                 width = _ARRAYS.get(first) or _MAPS.get(first) or 0
                 if not width:

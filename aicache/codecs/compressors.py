@@ -38,11 +38,11 @@ class _Compressor(ABC):
         self.min_size = min_size
 
     def compress(self, data: bytes) -> bytes | None:
-        """The compressed bytes; None below `min_size` and where they would not be fewer."""
+        """The compressed bytes; None below `min_size`, and where they would not be a tenth fewer at least."""
         if len(data) < self.min_size:
             return None
         packed = self._compress(data)
-        return packed if len(packed) < len(data) else None
+        return packed if 10 * len(packed) <= 9 * len(data) else None
 
     @abstractmethod
     def _compress(self, data: bytes) -> bytes: ...

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgpack
 
 from aicache.codecs.budget import HARMLESS, check_budget
-from aicache.codecs.rich import Reader, Writer, checked_types
+from aicache.codecs.rich import VECTOR, Reader, Writer, checked_types
 from aicache.errors import EnvelopeError, InvalidArgumentError, SerializationError
 
 __all__ = ["MsgpackSerializer"]
@@ -107,8 +107,11 @@ def _is_plain(value: Any, depth: int) -> bool:
     if kind is list:
         if not depth:
             return False
-        if len(value) > _LONG and set(map(type, value)) <= _LEAVES:
-            return True
+        if len(value) > _LONG:
+            if len(value) >= VECTOR and type(value[0]) is float is type(value[-1]):
+                return False  # it may be a vector: the writer looks at all of it, once
+            if set(map(type, value)) <= _LEAVES:
+                return True
         for item in value:  # noqa: SIM110 a generator costs more
             if type(item) not in _LEAVES and not _is_plain(item, depth - 1):
                 return False

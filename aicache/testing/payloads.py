@@ -97,6 +97,7 @@ def payloads(max_leaves: int = 20) -> st.SearchStrategy[Any]:
         lambda inner: st.one_of(
             st.lists(inner, max_size=6),
             st.lists(inner, max_size=4).map(tuple),
+            st.lists(st.floats(), min_size=30, max_size=36),  # an embedding
             st.dictionaries(_texts(), inner, max_size=6),
             st.dictionaries(keys, inner, max_size=4),
             st.sets(keys, max_size=4),

@@ -60,6 +60,7 @@ STORED = {
     "c1d60693010203": timedelta(days=1, seconds=2, microseconds=3),
     "c1d607312e3130": Decimal("1.10"),
     "c1d808000102030405060708090a0b0c0d0e0f": UUID(bytes=bytes(range(16))),
+    "c1c8010009" + "000000000000f83f" * 32: [1.5] * 32,
     "c193c7002001c0": (1, None),
     "c192c7002101": {1},
     "c192c7002201": frozenset({1}),

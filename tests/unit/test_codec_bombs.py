@@ -38,6 +38,9 @@ BOMBS = {
     "json-lists": lambda: sealed(lists, serializer=2),
     "huge-array": lambda: sealed(b"\\xdd\\xff\\xff\\xff\\xff"),
     "huge-int": lambda: sealed(one_int),
+    "floats": lambda: sealed(
+        b"\\xc1\\xc9" + (8 * 2**20 - 104).to_bytes(4, "big") + b"\\x09" + bytes(8 * 2**20 - 104)
+    ),
     "huge-decimal": lambda: sealed(b"\\xc1" + msgpack.packb(msgpack.ExtType(7, b"1E+999999999999999999"))),
     "many-digits": lambda: sealed(b"9" * (8 * 2**20 - 100), serializer=2),
 }
@@ -71,6 +74,7 @@ BOMBS = {
     "json-lists": ("budget",),
     "huge-array": ("parse", "budget"),
     "huge-int": ("a value", "parse", "budget"),
+    "floats": ("budget",),
     "huge-decimal": ("a value", "parse"),
     "many-digits": ("parse",),
 }

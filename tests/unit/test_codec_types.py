@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 import sys
 import threading
 
@@ -12,6 +13,7 @@ import pytest
 
 from aicache import JsonSerializer, MsgpackSerializer
 from aicache.errors import SerializationError
+from aicache.testing.payloads import same
 
 
 @dataclasses.dataclass
@@ -74,6 +76,22 @@ def test_registered_classes_come_back(value):
     again = serializer.loads(serializer.dumps(value))
     assert again == value
     assert repr(again) == repr(value)
+
+
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 1536])
+def test_vectors_are_kept_float_for_float(count):
+    vector = [-0.0, math.nan, math.inf, 5e-324, *(number / 7 for number in range(count))][:count]
+    for value in (vector, {"embedding": vector}, [vector, (vector,)], [*vector, 1]):
+        again = serializer.loads(serializer.dumps(value))
+        assert same(again, value)
+    assert len(serializer.dumps(vector)) <= 8 * count + 9 if count >= 32 else True
+
+
+def test_a_vector_is_an_item_for_each_float():
+    small = MsgpackSerializer(max_items=20_000)
+    assert len(small.loads(small.dumps([0.5] * 19_000))) == 19_000
+    with pytest.raises(SerializationError, match="max_items"):
+        small.dumps({"embedding": [0.5] * 21_000})
 
 
 def test_a_dataclass_comes_back_without_its_init():
