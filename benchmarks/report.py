@@ -1,4 +1,4 @@
-"""Writes what was measured: a page to read, JSON for programs, and a picture."""
+"""Writes what was measured: a page to read, JSON for programs, and pictures."""
 
 from __future__ import annotations
 
@@ -7,33 +7,65 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import Options, Scenario
+from harness import Contender, Options, Scenario
 from machine import machine, versions
 
-__all__ = ["print_tables", "write"]
+__all__ = ["peers_ahead", "print_tables", "write"]
 
 Measured = Sequence[tuple[Scenario, dict[str, Any]]]
 Ratios = dict[str, list[dict[str, Any]]]
 
+_NOISE = 0.05
+"""Two that differ by less than this share of their time are alike."""
+
 _INTRODUCTION = """\
 # Results
 
-Measured by `python benchmarks/run.py`, which makes its own environment and starts its own server. Contenders of a table
-take turns in {rounds} rounds of about {seconds:g} s each, in an order that turns; a figure is the median over the
-rounds, a ratio the median of the ratios to **{baseline}** in the same round. Below 1.00 is faster than it. Read ratios,
-not absolutes: other work may have shared the machine. CPU is of the process that measures, not of the server.
+Contenders of a table take turns in {rounds} rounds of about {seconds:g} s each, in an order that turns. A figure is the
+median over the rounds, a **ratio** the median of the ratios to the row in bold, aicache, in the same round: 2.00 takes
+twice aicache's time, 0.50 half of it. *best* and *p90* are of the rounds; *p50* and *p99*, where there are callers, of
+single calls. Wall time and CPU time of the process that measures, not of the server. Read ratios, not absolutes: other
+work may have shared the machine. Every contender's answers are checked before it is timed. A floor is no cache: it
+shows what any would cost.
 
-Every contender's answers are checked before it is timed. What is a floor is no cache: it shows what any would cost.
+## How to reproduce
 
-| machine | |
+    python benchmarks/run.py
+
+on any Python from 3.11 on. It makes an environment of its own, installs the peers and a server there, measures, and
+writes this page, `results.json` and the pictures. `--quick` takes less than three minutes, `--only redis` runs some and
+prints them, `--self-check` only checks the answers.
+
+| | measured with |
 |---|---|
-{machine}
+{measured_with}
 
-| version | |
-|---|---|
-{versions}
+## In short
+
+| scenario | aicache | floor | peers |
+|---|---|---|---|
+{summary}
 
 ![The ratios of every table](results.png)
+
+## Where a peer takes less time
+
+{ahead}
+
+## What cannot be compared
+
+- **Dicts in memory.** aicache makes a dict anew for each caller, so that none can change another's; the peers hand out
+  the very object or a shallow copy. `copy="live"` does what they do.
+- **Redis.** aicache shares few connections between all callers and sends what was asked for together in one pipeline;
+  the peers have a connection for each caller, which is their fastest way and more than their default (10 to 100)
+  allows. aicache verifies that each answer is whole and belongs to its key, compresses from 1 KiB up and holds each
+  call to a deadline; of the peers only aiocache has a deadline. Deadlines are raised to 10 s, so that on a busy machine
+  a late answer costs its time and is no miss.
+- **Codecs.** json and msgpack keep few types (a tuple comes back as a list), check nothing and compress nothing; pickle
+  runs whatever code the bytes say, which a store that others write to must not be trusted with.
+- **Client and server share one machine.** There is next to no network: over a real one, round trips weigh more and
+  microseconds of a client less. Callers do nothing between calls.
+- **One hot key in memory.** What a cache full of other keys costs is not in these tables.
 """
 
 
@@ -44,13 +76,15 @@ def print_tables(measured: Measured) -> None:
 
 def write(folder: Path, measured: Measured, options: Options, ratios: Ratios) -> None:
     """Write the page, the JSON and the two pictures."""
+    from pictures import draw_contenders, draw_ratios
+
     tables = "\n".join(_table(scenario, figures) for scenario, figures in measured)
     introduction = _INTRODUCTION.format(
         rounds=options.rounds,
         seconds=options.seconds,
-        baseline="aicache",
-        machine="\n".join(f"| {name} | {value} |" for name, value in machine().items()),
-        versions="\n".join(f"| {name} | {value} |" for name, value in versions().items()),
+        measured_with="\n".join(f"| {name} | {value} |" for name, value in (machine() | versions()).items()),
+        summary="\n".join(_summary(scenario, figures) for scenario, figures in measured),
+        ahead=_ahead(measured),
     )
     (folder / "RESULTS.md").write_text(f"{introduction}\n{tables}\n{_ratio_table(ratios)}", encoding="utf-8")
     document = {
@@ -65,13 +99,49 @@ def write(folder: Path, measured: Measured, options: Options, ratios: Ratios) ->
         "hit_ratios": ratios,
     }
     (folder / "results.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    _draw(folder / "results.png", measured)
-    _draw_ratios(folder / "hit_ratios.png", ratios)
+    draw_contenders(folder / "results.png", measured)
+    draw_ratios(folder / "hit_ratios.png", ratios)
+
+
+def _summary(scenario: Scenario, figures: dict[str, Any]) -> str:
+    floors = {contender.name for contender in scenario.contenders if contender.is_floor}
+    peers = sorted(set(figures) - floors - {name for name in figures if name.startswith("aicache")})
+    peers.sort(key=lambda name: figures[name]["ratio"])
+    lowest = min((figures[name]["ratio"] for name in floors), default=None)
+    cells = [
+        scenario.name,
+        _time(figures[scenario.baseline]["wall"]),
+        "" if lowest is None else f"{lowest:.2f}",
+        ", ".join(f"{name} {figures[name]['ratio']:.2f}" for name in peers),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def peers_ahead(measured: Measured) -> list[tuple[str, Contender, dict[str, Any]]]:
+    """The scenario, the peer and its figure, where a peer took at least a twentieth less time than aicache."""
+    return [
+        (scenario.name, contender, figures[contender.name])
+        for scenario, figures in measured
+        for contender in sorted(scenario.contenders, key=lambda one: figures[one.name]["ratio"])
+        if not contender.is_floor
+        and not contender.name.startswith("aicache")
+        and figures[contender.name]["ratio"] < 1 - _NOISE
+    ]
+
+
+def _ahead(measured: Measured) -> str:
+    found = peers_ahead(measured)
+    if not found:
+        return "Nowhere in this run."
+    lines = ["| scenario | peer | aicache takes | what the peer does |", "|---|---|---|---|"]
+    for name, peer, figure in found:
+        lines.append(f"| {name} | {peer.name} | {1 / figure['ratio']:.2f} × as long | {peer.note} |")
+    return "\n".join(lines)
 
 
 def _table(scenario: Scenario, figures: dict[str, Any]) -> str:
     has_latencies = any("p50" in figure for figure in figures.values())
-    head = ["contender", "ratio", "CPU ratio", "operations a second", "an operation"]
+    head = ["contender", "ratio", "CPU ratio", "operations a second", "an operation", "best", "p90"]
     head += ["p50", "p99"] if has_latencies else []
     lines = [f"## {scenario.name}", "", f"{scenario.what[0].upper()}{scenario.what[1:]}.", ""]
     lines += [f"| {' | '.join([*head, 'what it does'])} |", f"|{'---|' * (len(head) + 1)}"]
@@ -83,7 +153,7 @@ def _table(scenario: Scenario, figures: dict[str, Any]) -> str:
             f"{figure['ratio']:.2f}",
             f"{figure['ratio_cpu']:.2f}",
             f"{1 / figure['wall']:,.0f}",
-            _time(figure["wall"]),
+            *[_time(figure[name]) for name in ("wall", "wall_min", "wall_p90")],
         ]
         cells += [_time(figure["p50"]), _time(figure["p99"])] if has_latencies else []
         lines.append(f"| {' | '.join([*cells, by_name[name].note])} |")
@@ -95,45 +165,6 @@ def _time(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds / 1e-9:.3g} ns"
-
-
-def _draw(path: Path, measured: Measured) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    columns = 3
-    rows = -(-len(measured) // columns)
-    picture, axes = pyplot.subplots(rows, columns, figsize=(columns * 6.2, rows * 2.5), layout="constrained")
-    flat = [*axes.flat] if rows * columns > 1 else [axes]
-    for place, (scenario, figures) in zip(flat, measured, strict=False):
-        floors = {contender.name for contender in scenario.contenders if contender.is_floor}
-        ordered = sorted(figures.items(), key=lambda pair: -pair[1]["ratio"])
-        names = [name for name, _ in ordered]
-        colours = ["#9a9a9a" if n in floors else "#0072b2" if n.startswith("aicache") else "#e69f00" for n in names]
-        ratios = [figure["ratio"] for _, figure in ordered]
-        bars = place.barh(names, ratios, color=colours)
-        place.bar_label(bars, [f" {ratio:.2f}×" for ratio in ratios], fontsize=8)
-        place.axvline(1, color="#0072b2", linewidth=1, linestyle=":")
-        for name, ratio in zip(names, ratios, strict=True):
-            if name in floors:
-                place.axvline(ratio, color="#606060", linewidth=1, linestyle="--")
-        place.set_xscale("log")
-        place.set_xlim(min(ratios) / 2, max(ratios) * 3)
-        place.set_title(scenario.name, fontsize=10)
-        place.tick_params(labelsize=8)
-        place.set_xticks([], minor=False)  # each bar says its number
-        place.set_xticks([], minor=True)
-    for place in flat[len(measured) :]:
-        place.set_visible(False)
-    picture.suptitle(
-        "Time of an operation as a multiple of aicache's (logarithmic; shorter is faster). "
-        "Blue: aicache. Orange: peers. Grey, dashed: the floor.",
-        fontsize=12,
-    )
-    picture.savefig(path, dpi=90)
-    pyplot.close(picture)
 
 
 _ABOUT_RATIOS = """\
@@ -163,30 +194,3 @@ def _ratio_table(ratios: Ratios) -> str:
     mean_lru = 100 * sum(row["lru"] / row["min"] for row in every) / len(every)
     lines.append(f"\nMean share of MIN: aicache {mean:.1f} %, LRU {mean_lru:.1f} %.")
     return _ABOUT_RATIOS + "\n".join(lines) + "\n"
-
-
-def _draw_ratios(path: Path, ratios: Ratios) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    columns = min(3, len(ratios))
-    rows = -(-len(ratios) // columns)
-    size = (columns * 4.2, rows * 3.4)
-    picture, axes = pyplot.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-    for place, (name, points) in zip(axes.flat, ratios.items(), strict=False):
-        entries = [point["entries"] for point in points]
-        for key, label, style in (("min", "MIN", "k--"), ("aicache", "aicache", "o-"), ("lru", "LRU", "s:")):
-            place.plot(entries, [100 * point[key] for point in points], style, label=label)
-        place.set_xscale("log")
-        place.set_ylim(0, 100)
-        place.set_title(name, fontsize=10)
-        place.set_xlabel("entries")
-        place.set_ylabel("hits, %")
-        place.grid(alpha=0.3)
-        place.legend(fontsize=8)
-    for place in list(axes.flat)[len(ratios) :]:
-        place.set_visible(False)
-    picture.savefig(path, dpi=90)
-    pyplot.close(picture)
