@@ -10,7 +10,19 @@ from typing import Any, Final, cast
 from aicache.errors import InvalidArgumentError, InvalidTypeError
 from aicache.options import check_key, check_ttl, check_value
 
-__all__ = ["MOST_BYTES", "MOST_COMMANDS", "SLICE", "Command", "Commands", "portions", "refusal"]
+__all__ = [
+    "CUT",
+    "LOOK",
+    "MOST_BYTES",
+    "MOST_COMMANDS",
+    "SLICE",
+    "Command",
+    "Commands",
+    "is_foreign",
+    "portions",
+    "refusal",
+    "weight",
+]
 
 Command = tuple[Any, ...]
 
@@ -19,7 +31,13 @@ SLICE: Final = 500
 
 MOST_COMMANDS: Final = 512
 MOST_BYTES: Final = 2**20
-"""How much goes out in one round trip, unless a single value is larger."""
+"""How much is under way at once on a connection, unless a single value is larger."""
+
+LOOK: Final = 64 * 1024
+"""How many bytes of a value are asked for where others wait behind it; a larger one is asked for again, elsewhere."""
+
+CUT: Final = object()
+"""What stands for a value of which a look did not show all."""
 
 _LONGEST: Final = 2**53  # milliseconds; Redis adds them to the time of day in 64 bits
 _GLOB: Final = str.maketrans({char: f"\\{char}" for char in "\\*?[]"})
@@ -29,18 +47,30 @@ def portions(commands: Sequence[Command]) -> Iterator[tuple[Sequence[Command], i
     """The commands in order, as many at a time as one round trip takes, with the bytes of the values they store."""
     start = size = 0
     for at, command in enumerate(commands):
-        weight = len(command[2]) if command[0] == "SET" else 0
-        if at - start == MOST_COMMANDS or (at > start and size + weight > MOST_BYTES):
+        own = weight(command)
+        if at - start == MOST_COMMANDS or (at > start and size + own > MOST_BYTES):
             yield commands[start:at], size
             start, size = at, 0
-        size += weight
+        size += own
     if start < len(commands):
         yield commands[start:], size
 
 
+def weight(command: Command) -> int:
+    """The bytes of a command's value, or what stands for those of a reply that may be large."""
+    if command[0] == "SET":
+        return len(command[2])
+    return MOST_BYTES // 4 if command[0] == "GETRANGE" and command[3] > LOOK else 0
+
+
 def refusal(replies: Iterable[Any]) -> Exception | None:
     """The first error among the replies. That a key holds a list or a hash is none: nothing of ours is there."""
-    return next((reply for reply in replies if isinstance(reply, Exception) and not _is_foreign(reply)), None)
+    return next((reply for reply in replies if isinstance(reply, Exception) and not is_foreign(reply)), None)
+
+
+def is_foreign(error: Exception) -> bool:
+    """Whether an error says that a key holds something else than text."""
+    return str(error).startswith("WRONGTYPE")
 
 
 class Commands:
@@ -51,7 +81,7 @@ class Commands:
     one NUL more. What another client keeps under a key, larger than that or no text at all, is a miss, and is counted.
     """
 
-    def __init__(self, prefix: str, max_value_bytes: int) -> None:
+    def __init__(self, prefix: str, max_value_bytes: int, look: int | None = None) -> None:
         if not isinstance(cast(object, prefix), str):
             raise InvalidTypeError(f"prefix must be a str, got {prefix!r}")
         if max_value_bytes < 1:
@@ -59,6 +89,7 @@ class Commands:
         self.prefix = prefix
         self._prefix = _bytes(prefix)
         self._max = max_value_bytes
+        self._look = max_value_bytes if look is None else min(look, max_value_bytes)
         self.oversized = 0
         self.foreign = 0
 
@@ -74,11 +105,17 @@ class Commands:
                     yield key
 
     def get(self, key: str) -> Command:
+        """Read a value, or as much of it as shows that it is larger than a look."""
+        return ("GETRANGE", self.name(key), 0, self._look + 1)
+
+    def whole(self, key: str) -> Command:
         """Read a value, or as much of it as shows that it is too large."""
         return ("GETRANGE", self.name(key), 0, self._max + 1)
 
-    def value(self, reply: bytes | Exception) -> bytes | None:
-        """The value in a reply; None where there is none, or one that is too large or of another type."""
+    def value(self, reply: bytes | Exception, *, is_whole: bool = False) -> Any:
+        """The value in a reply; None where there is none, or one that is too large or of another type; `CUT` where
+        only the reply to `whole` can say.
+        """
         if isinstance(reply, Exception):
             self.foreign += 1
             return None
@@ -86,10 +123,13 @@ class Commands:
             return None
         if reply[0] == 0 and not reply.strip(b"\0"):
             reply = reply[:-1]
-        if len(reply) > self._max:
-            self.oversized += 1
-            return None
-        return bytes(reply)
+        if len(reply) > self._look:
+            if len(reply) > self._max:
+                self.oversized += 1
+                return None
+            if not is_whole:
+                return CUT
+        return reply
 
     def set(self, key: str, value: bytes, ttl: float | None) -> Command:
         """Store a value; raises for one that is too large, or a ttl that the server cannot hold."""
@@ -109,18 +149,19 @@ class Commands:
             )
         return ("SET", name, data, "PX", max(1, ceil(ttl * 1000)))
 
-    def ttl(self, key: str) -> Command:
-        """Ask for the remaining life."""
-        return ("PTTL", self.name(key))
+    def pairs(self, keys: Sequence[str], *, is_whole: bool = False) -> list[Command]:
+        """Read each value and its remaining life."""
+        read = self.whole if is_whole else self.get
+        return [command for key in keys for command in (read(key), ("PTTL", self.name(key)))]
 
-    def lives(self, keys: Sequence[str], replies: Sequence[Any]) -> dict[str, tuple[bytes, float | None]]:
-        """The found values with their remaining seconds, from a GETRANGE and a PTTL for each key."""
-        found: dict[str, tuple[bytes, float | None]] = {}
-        for at, key in enumerate(keys):
-            value, left = self.value(replies[2 * at]), replies[2 * at + 1]
-            if value is not None:
-                found[key] = (value, None if left == -1 else max(0, left) / 1000)
-        return found
+    def lives(
+        self, keys: Sequence[str], replies: Sequence[Any], *, is_whole: bool = False
+    ) -> dict[str, tuple[Any, float | None]]:
+        """What `value` says and the remaining seconds (None: no expiry), from the replies to `pairs`."""
+        return {
+            key: (self.value(value, is_whole=is_whole), None if left == -1 else max(0, left) / 1000)
+            for key, value, left in zip(keys, replies[::2], replies[1::2], strict=True)
+        }
 
     def sets(self, entries: Mapping[str, tuple[bytes, float | None]]) -> list[Command]:
         """Store many values, all of them checked before the first is sent."""
@@ -134,6 +175,22 @@ class Commands:
         """Forget names as they are on the server, in slices."""
         return [("UNLINK", *names[start : start + SLICE]) for start in range(0, len(names), SLICE)]
 
+    def info(self, reply: Any) -> dict[str, Any]:
+        """What the server says of itself, and what was found here that is no value of ours."""
+        if not isinstance(reply, dict):  # else a client has read it
+            pairs = [line.partition(":") for line in reply.decode("utf-8", "replace").splitlines() if ":" in line]
+            reply = {name: int(text) if text.isdecimal() else text for name, _, text in pairs}
+        names = (
+            "redis_version",
+            "valkey_version",
+            "used_memory",
+            "used_memory_human",
+            "connected_clients",
+            "uptime_in_seconds",
+        )
+        own = {"oversized": self.oversized, "foreign": self.foreign}
+        return {**{name: reply[name] for name in names if name in reply}, **own}
+
     def scan(self, cursor: int, prefix: str = "") -> Command:
         """The next slice of the keys that begin with `prefix`."""
         return ("SCAN", cursor, "MATCH", _bytes((self.prefix + prefix).translate(_GLOB) + "*"), "COUNT", SLICE)
@@ -141,7 +198,3 @@ class Commands:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
-
-
-def _is_foreign(error: Exception) -> bool:
-    return str(error).startswith("WRONGTYPE")

@@ -20,7 +20,7 @@ from aicache.errors import (
 from aicache.options import check_ttl
 from aicache_redis._url import DEFAULT_URL, check_url, for_the_library, place_of
 
-__all__ = ["Settings", "check_client", "imported", "is_away", "translated"]
+__all__ = ["Settings", "check_client", "failure_of", "imported", "is_away"]
 
 
 def imported(module: str) -> Any:
@@ -57,6 +57,7 @@ class Settings:
     def connection(self, flavour: str) -> dict[str, Any]:
         """The arguments of a connection; `flavour` is the library's module for it."""
         parsed = imported(f"{flavour}.connection").parse_url(for_the_library(self.url))
+        kind = parsed.get("connection_class", imported(f"{flavour}.connection").Connection)
         arguments: dict[str, Any] = {
             **parsed,
             # The async link has one deadline for all of a pipeline, and a timer for each reply would cost more than it.
@@ -66,9 +67,9 @@ class Settings:
             "retry_on_error": [],
             "health_check_interval": 0,
             "protocol": 2,
+            "connection_class": kind,
             "decode_responses": False,
         }
-        kind = parsed.get("connection_class", imported(f"{flavour}.connection").Connection)
         try:
             kind(**{name: value for name, value in arguments.items() if name != "connection_class"})
         except Exception as error:  # now, and not at the first call
@@ -102,14 +103,17 @@ def _place_of_client(client: Any) -> str:
     return f"the {type(client).__name__} that was passed in"
 
 
-def translated(error: BaseException, place: str, timeout: float) -> BackendError:
-    """A driver's error as ours."""
+def failure_of(error: BaseException, settings: Settings) -> BackendError:
+    """A driver's error, or a server's, as ours, and as its cause."""
     if isinstance(error, BackendError):
         return error
     if _is_late(error):
-        return BackendTimeoutError(f"{place} did not answer within {timeout:g} s")
-    kind = BackendUnavailableError if is_away(error) else BackendError
-    return kind(f"{place}: {type(error).__name__}: {error}")
+        failure: BackendError = BackendTimeoutError(f"{settings.place} did not answer within {settings.timeout:g} s")
+    else:
+        kind = BackendUnavailableError if is_away(error) else BackendError
+        failure = kind(f"{settings.place}: {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure
 
 
 def _is_late(error: BaseException) -> bool:
@@ -118,7 +122,7 @@ def _is_late(error: BaseException) -> bool:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether a driver's error says that no connection could be made or kept."""
+    """Whether an error says that no connection could be made or kept, or that the server is not yet ready."""
     kinds = [kind.__name__ for kind in type(error).__mro__]
     lost = isinstance(error, OSError) or ("ConnectionError" in kinds and "AuthenticationError" not in kinds)
-    return lost and not _is_late(error)
+    return (lost and not _is_late(error)) or str(error).startswith("LOADING ")

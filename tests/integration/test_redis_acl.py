@@ -45,7 +45,7 @@ async def test_the_documents_user_can_call_every_verb(make, user, url):
 async def test_the_documents_user_has_nothing_beside_the_prefix(make, user, url):
     stranger = make(url=url, prefix="not-the-shops:")
     for call in (stranger.get("k"), stranger.set("k", b"v"), stranger.delete("k")):
-        with pytest.raises(BackendError, match="NoPermission"):
+        with pytest.raises(BackendError, match=r"NoPermission|NOPERM"):
             await call
 
 
@@ -63,5 +63,5 @@ async def test_each_command_of_the_documents_user_is_needed(make, user, url, raw
         await backend.scan()
         await backend.info()
 
-    with pytest.raises(BackendError, match="NoPermission"):
+    with pytest.raises(BackendError, match=r"NoPermission|NOPERM"):
         await every_verb()

@@ -159,7 +159,7 @@ async def test_what_the_server_refuses_fails_the_call_that_asked_and_no_other(re
     raw.set(redis_prefix + "k", b"v")
     backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)
     nonsense, value = await asyncio.gather(
-        backend._links.run([("OBJECT", "NONSENSE")]), backend.get("k"), return_exceptions=True
+        backend._links.read([("OBJECT", "NONSENSE")]), backend.get("k"), return_exceptions=True
     )
     assert isinstance(nonsense, BackendError)
     assert value == b"v"
@@ -274,3 +274,20 @@ async def test_after_closing_every_verb_says_so(make):
     ):
         with pytest.raises(ClosedError, match="build a new one"):
             await call()
+
+
+@pytest.mark.parametrize("size", [2**16 - 1, 2**16, 2**16 + 1, 2**16 + 2, 2**16 + 3, 2**20])
+@pytest.mark.parametrize("byte", [b"\0", b"x"])
+async def test_values_that_take_a_second_look_come_back_exactly(redis_url, redis_prefix, size, byte):
+    backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)
+    value = byte * size
+    await backend.set("small", b"s")
+    await backend.set("large", value, ttl=60)
+    assert await backend.get("large") == value
+    assert await backend.get_many(["small", "large", "absent"]) == {"small": b"s", "large": value}
+    found = await backend.get_with_ttl(["large", "absent", "small"])
+    assert found["large"][0] == value
+    assert 0 < found["large"][1] <= 60
+    assert found["small"] == (b"s", None)
+    assert list(found) == ["large", "small"]
+    await backend.aclose()

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from aicache.errors import UnsupportedError
 from aicache_redis._async.link import Links
-from aicache_redis._commands import Commands
+from aicache_redis._commands import CUT, LOOK, Commands
 from aicache_redis._settings import Settings
 from aicache_redis._url import DEFAULT_URL
 
@@ -26,7 +26,8 @@ class RedisBackend:
     `timeout`: seconds one call takes at most, waiting for a connection and connecting included; a batch of more than
     512 commands or a MiB of values takes several round trips, and each of them that long at most.
     `max_value_bytes`: larger values are refused in writing, and never cross the wire in reading: they are a miss.
-    `max_connections`: for each event loop, or for all threads.
+    `max_connections`: sync: for all threads. Async: for each event loop one or two, the second for what writes and for
+    values over 64 KiB, so that nothing small waits behind them; or the pipelines that a `client` runs at once.
 
     A server that is away or late is a `BackendError` or a `BackendTimeoutError`; it is found again by itself. Safe
     across event loops, threads and forks. Raises `MissingExtraError` without the library redis.
@@ -40,10 +41,11 @@ class RedisBackend:
         prefix: str = "aicache:",
         timeout: float = 0.25,
         max_value_bytes: int = 8 * 2**20,
-        max_connections: int = 4,  # async-only
+        max_connections: int = 2,  # async-only
         # sync: max_connections: int = 32,
     ) -> None:
-        self._commands = Commands(prefix, max_value_bytes)
+        self._commands = Commands(prefix, max_value_bytes, LOOK)  # async-only
+        # sync: self._commands = Commands(prefix, max_value_bytes)
         self._links = Links(Settings(url, timeout, max_connections, client))
 
     @classmethod
@@ -61,45 +63,57 @@ class RedisBackend:
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None."""
-        (reply,) = await self._links.run([self._commands.get(key)])
-        return self._commands.value(reply)
+        value: Any = self._commands.value(await self._links.ask(self._commands.get(key)))
+        found: bytes | None = value if value is not CUT else (await self._whole([key]))[0]
+        return found
 
     async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         """Store a value for `ttl` seconds, rounded up to a millisecond."""
-        await self._links.run([self._commands.set(key, value, ttl)])
+        await self._links.write((self._commands.set(key, value, ttl),))
 
     async def delete(self, key: str) -> bool:
         """Forget the key; say whether it was there."""
-        (removed,) = await self._links.run(self._commands.unlinks([key]))
+        (removed,) = await self._links.write(self._commands.unlinks([key]))
         return bool(removed)
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """The found ones."""
-        replies = await self._links.run([self._commands.get(key) for key in keys])
-        values = zip(keys, map(self._commands.value, replies), strict=True)
-        return {key: value for key, value in values if value is not None}
+        replies = await self._links.read([self._commands.get(key) for key in keys])
+        values = dict(zip(keys, map(self._commands.value, replies), strict=True))
+        cut = [key for key, value in values.items() if value is CUT]
+        if cut:
+            values |= zip(cut, await self._whole(cut), strict=True)
+        return {key: value for key, value in values.items() if value is not None}
+
+    async def _whole(self, keys: Sequence[str]) -> list[Any]:
+        replies = await self._links.write([self._commands.whole(key) for key in keys])
+        return [self._commands.value(reply, is_whole=True) for reply in replies]
 
     async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
         """The found ones with their remaining seconds (None: no expiry), by the server's clock."""
-        pairs = [(self._commands.get(key), self._commands.ttl(key)) for key in keys]
-        return self._commands.lives(keys, await self._links.run([command for pair in pairs for command in pair]))
+        found = self._commands.lives(keys, await self._links.read(self._commands.pairs(keys)))
+        cut = [key for key, (value, _) in found.items() if value is CUT]
+        if cut:
+            replies = await self._links.write(self._commands.pairs(cut, is_whole=True))
+            found |= self._commands.lives(cut, replies, is_whole=True)
+        return {key: pair for key, pair in found.items() if pair[0] is not None}
 
     async def set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
         """Store each value with its own ttl; all are checked before the first is sent."""
-        await self._links.run(self._commands.sets(entries))
+        await self._links.write(self._commands.sets(entries))
 
     async def delete_many(self, keys: Sequence[str]) -> int:
         """How many of the keys were there."""
-        return sum(await self._links.run(self._commands.unlinks(keys)))
+        return sum(await self._links.write(self._commands.unlinks(keys)))
 
     async def scan(self, prefix: str = "") -> AsyncIterator[str]:
         """Every key that begins with `prefix`, at least once."""
         cursor = 0
         while True:
-            ((cursor, names),) = await self._links.run([self._commands.scan(cursor, prefix)])
+            ((cursor, names),) = await self._links.read([self._commands.scan(cursor, prefix)])
             for key in self._commands.keys(names):
                 yield key
-            if not cursor:
+            if not int(cursor):
                 return
 
     async def clear(self) -> None:
@@ -110,26 +124,16 @@ class RedisBackend:
             )
         cursor = 0
         while True:
-            ((cursor, names),) = await self._links.run([self._commands.scan(cursor)])
-            await self._links.run(self._commands.unlinks_of(names))  # a slice of SCAN may be longer than it should be
-            if not cursor:
+            ((cursor, names),) = await self._links.read([self._commands.scan(cursor)])
+            await self._links.write(self._commands.unlinks_of(names))  # a slice of SCAN may be longer than it should be
+            if not int(cursor):
                 return
 
     async def info(self) -> Mapping[str, object]:
         """What the server says of itself; how many values were too large to be read here (`oversized`) and how many
         keys held something else than a value (`foreign`).
         """
-        (reply,) = await self._links.run([("INFO",)])
-        names = (
-            "redis_version",
-            "valkey_version",
-            "used_memory",
-            "used_memory_human",
-            "connected_clients",
-            "uptime_in_seconds",
-        )
-        counts = {"oversized": self._commands.oversized, "foreign": self._commands.foreign}
-        return {**{name: reply[name] for name in names if name in reply}, **counts}
+        return self._commands.info(await self._links.ask(("INFO",)))
 
     async def aclose(self) -> None:
         """End the calls under way and close the connections; a client that was passed in stays open."""

@@ -12,7 +12,7 @@ from typing import Any
 from aicache.errors import BackendError, ClosedError
 from aicache_redis._commands import Command, portions, refusal
 from aicache_redis._deadline import Deadline, timed
-from aicache_redis._settings import Settings, check_client, imported, is_away, translated
+from aicache_redis._settings import Settings, check_client, failure_of, imported, is_away
 
 __all__ = ["Links"]
 
@@ -29,7 +29,7 @@ class Links:
         if client is None:
             redis = imported("redis")
             arguments = settings.connection("redis")
-            kind = arguments.pop("connection_class", redis.Connection)
+            kind = arguments.pop("connection_class")
             pool = redis.BlockingConnectionPool(
                 connection_class=timed(kind, self._deadline),
                 max_connections=settings.max_connections,
@@ -41,7 +41,11 @@ class Links:
             check_client(client, is_async=False)
         self._client = client
 
-    def run(self, commands: Sequence[Command]) -> list[Any]:
+    def ask(self, command: Command) -> Any:
+        """The reply to a command."""
+        return self.read((command,))[0]
+
+    def read(self, commands: Sequence[Command]) -> list[Any]:
         """The replies, in order.
 
         Raises `BackendError` where the server is away or refuses one of them, `BackendTimeoutError` where it is late.
@@ -53,6 +57,8 @@ class Links:
             replies += self._call(portion)
         return replies
 
+    write = read
+
     def _call(self, commands: Sequence[Command]) -> list[Any]:
         self._deadline.begin(self.settings.timeout)
         try:
@@ -60,17 +66,14 @@ class Links:
         except Exception as error:
             if self._closed:
                 raise ClosedError("this Redis backend was closed during the call") from error
-            raise self._translated(TimeoutError() if self._deadline.passed else error) from error
+            raise failure_of(TimeoutError() if self._deadline.passed else error, self.settings) from error
         finally:
             if self._closed:  # another thread closed it meanwhile, and this call may have connected since
                 self._disconnect()
         refused = refusal(replies)
         if refused is not None:
-            raise self._translated(refused) from refused
+            raise failure_of(refused, self.settings)
         return replies
-
-    def _translated(self, error: Exception) -> BackendError:
-        return translated(error, self.settings.place, self.settings.timeout)
 
     def _replies(self, commands: Sequence[Command]) -> list[Any]:
         try:
