@@ -94,6 +94,15 @@ def _async(value: Any) -> list[Contender]:
         yield repeated(cache.get, "key")
         await cache.clear()
 
+    async def py_key_value() -> AsyncGenerator[Run]:
+        from key_value.aio.stores.memory import MemoryStore
+
+        wanted = value if isinstance(value, dict) else {"text": value}
+        store = MemoryStore()
+        await store.put("key", wanted, ttl=TTL)
+        assert await store.get("key") == wanted
+        yield repeated(store.get, "key")
+
     async def coroutine_over_dict() -> AsyncGenerator[Run]:
         kept = {"key": value}
 
@@ -118,6 +127,7 @@ def _async(value: Any) -> list[Contender]:
             "cashews mem://", _cashews(value, "get"), shares and "hands out a shallow copy: what is inside is shared"
         ),
         Contender("aiocache memory", aiocache, shares),
+        Contender("py-key-value memory", py_key_value, "keeps dicts only, as JSON; each caller gets its own"),
         Contender("floor: a coroutine over a dict", coroutine_over_dict, shares, is_floor=True),
         Contender("floor: an empty coroutine", empty_coroutine, "looks nothing up", is_floor=True),
     ]

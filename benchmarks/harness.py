@@ -9,14 +9,44 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from math import ceil
 from statistics import median
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-__all__ = ["Contender", "Figure", "Options", "Scenario", "called", "measure", "repeated", "spread"]
+__all__ = [
+    "Contender",
+    "Figure",
+    "Options",
+    "Scenario",
+    "Taken",
+    "Watch",
+    "called",
+    "measure",
+    "repeated",
+    "spread",
+    "walked",
+]
 
-Run = Callable[[int], Awaitable[list[float] | None]]
-"""Does an operation so many times; returns how many seconds each took, or None where only the sum counts."""
+
+@dataclass
+class Taken:
+    """What a run measured by itself: seconds of an operation, or bytes where the scenario counts those.
+
+    `more`: other numbers for the table; one whose name ends in ", s" is seconds.
+    """
+
+    wall: float
+    cpu: float = 0.0
+    more: dict[str, float] = field(default_factory=dict)
+    latencies: list[float] = field(default_factory=list)
+
+
+Run = Callable[[int], Awaitable[list[float] | Taken | None]]
+"""Does an operation so many times; returns how many seconds each took, None where only the sum counts, or what it
+measured itself.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,13 +64,18 @@ class Contender:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One table: contenders that do the same. `at_once`: callers that do it side by side."""
+    """One table: contenders that do the same. `at_once`: callers that do it side by side.
+
+    `rounds`: at most so many, each a single run, for what takes long and measures itself. `unit`: s, or B for bytes.
+    """
 
     name: str
     what: str
     contenders: Sequence[Contender]
     baseline: str
     at_once: int = 1
+    rounds: int | None = None
+    unit: str = "s"
 
 
 @dataclass(frozen=True)
@@ -53,12 +88,21 @@ class Options:
 
 @dataclass
 class Figure:
-    """What was measured of one contender, in seconds an operation: one number for each round."""
+    """What was measured of one contender, in seconds an operation or in bytes: one number for each round."""
 
     contender: Contender
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
+    more: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, taken: Taken) -> None:
+        """One more round."""
+        self.wall.append(taken.wall)
+        self.cpu.append(taken.cpu)
+        self.latencies += taken.latencies
+        for name, number in taken.more.items():
+            self.more.setdefault(name, []).append(number)
 
     def to_dict(self, baseline: Figure) -> dict[str, Any]:
         """Medians, and the median of the ratios to the baseline round by round."""
@@ -68,11 +112,18 @@ class Figure:
             "wall_p90": spread(self.wall, 0.9),
             "cpu": median(self.cpu),
             "ratio": median([own / base for own, base in zip(self.wall, baseline.wall, strict=True)]),
-            "ratio_cpu": median([own / base for own, base in zip(self.cpu, baseline.cpu, strict=True)]),
         }
+        if all(self.cpu) and all(baseline.cpu):
+            figures["ratio_cpu"] = median([own / base for own, base in zip(self.cpu, baseline.cpu, strict=True)])
         if self.latencies:
-            figures |= {"p50": spread(self.latencies, 0.5), "p99": spread(self.latencies, 0.99)}
+            self.latencies.sort()
+            figures |= {f"p{percent:g}": spread(self.latencies, percent / 100) for percent in PERCENTILES}
+        if self.more:
+            figures["more"] = {name: median(numbers) for name, numbers in self.more.items()}
         return figures
+
+
+PERCENTILES = (50, 75, 90, 95, 99, 99.9, 100)
 
 
 def spread(numbers: Sequence[float], share: float) -> float:
@@ -94,23 +145,24 @@ async def measure(scenario: Scenario, options: Options) -> dict[str, Any]:
         for contender in scenario.contenders:
             try:
                 run = await stack.enter_async_context(asynccontextmanager(contender.open)())
-                runs[contender.name] = run, await _calibrated(run, options.seconds, scenario.at_once)
+                many = 1 if scenario.rounds else await _calibrated(run, options.seconds, scenario.at_once)
+                runs[contender.name] = run, many
             except Exception as error:
                 error.add_note(f"by {contender.name!r} in {scenario.name!r}")
                 raise
         figures = {contender.name: Figure(contender) for contender in scenario.contenders}
-        for number in range(options.rounds):
+        for number in range(min(options.rounds, scenario.rounds or options.rounds)):
             for name in turned(list(runs), number):
                 run, count = runs[name]
                 gc.collect()
                 gc.disable()
                 cpu, wall = time.process_time(), time.perf_counter()
-                latencies = await run(count)
+                taken = await run(count)
                 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
                 gc.enable()
-                figures[name].wall.append(wall / count)
-                figures[name].cpu.append(cpu / count)
-                figures[name].latencies += latencies or ()
+                if not isinstance(taken, Taken):
+                    taken = Taken(wall / count, cpu / count, latencies=taken or [])
+                figures[name].add(taken)
     baseline = figures[scenario.baseline]
     return {name: figure.to_dict(baseline) for name, figure in figures.items()}
 
@@ -124,6 +176,21 @@ async def _calibrated(run: Run, seconds: float, at_once: int) -> int:
         if took >= seconds / 5:
             return max(at_once, int(count * seconds / took) // at_once * at_once)
         count = max(count * 2, int(count * min(10, seconds / 5 / max(took, 1e-9))) // at_once * at_once)
+
+
+class Watch:
+    """Times what is done inside it, for a run that has to get ready first."""
+
+    def __enter__(self) -> Self:
+        self._cpu, self._wall = time.process_time(), time.perf_counter()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._wall, self._cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+
+    def taken(self, count: int, **more: float) -> Taken:
+        """What each of so many operations took."""
+        return Taken(self._wall / count, self._cpu / count, more)
 
 
 def called(function: Callable[..., Any], *arguments: Any) -> Run:
@@ -142,5 +209,15 @@ def repeated(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Run:
     async def run(count: int) -> None:
         for _ in range(count):
             await function(*arguments)
+
+    return run
+
+
+def walked(function: Callable[[Any], Any], keys: Sequence[Any]) -> Run:
+    """Call a function with one key after the other, again and again."""
+
+    async def run(count: int) -> None:
+        for key in islice(cycle(keys), count):
+            function(key)
 
     return run

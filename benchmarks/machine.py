@@ -11,7 +11,10 @@ from pathlib import Path
 
 __all__ = ["machine", "versions"]
 
-_PACKAGES = ("aicache", "redis", "hiredis", "msgpack", "lz4", "cryptography", "cachetools", "cashews", "aiocache")
+_PACKAGES = (
+    *("aicache", "redis", "hiredis", "msgpack", "lz4", "cryptography"),
+    *("aiocache", "async-lru", "cachetools", "cashews", "moka-py", "py-key-value-aio", "theine", "valkey-glide"),
+)
 
 
 def machine() -> dict[str, str]:

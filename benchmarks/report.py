@@ -110,7 +110,7 @@ def _summary(scenario: Scenario, figures: dict[str, Any]) -> str:
     lowest = min((figures[name]["ratio"] for name in floors), default=None)
     cells = [
         scenario.name,
-        _time(figures[scenario.baseline]["wall"]),
+        (_bytes if scenario.unit == "B" else _time)(figures[scenario.baseline]["wall"]),
         "" if lowest is None else f"{lowest:.2f}",
         ", ".join(f"{name} {figures[name]['ratio']:.2f}" for name in peers),
     ]
@@ -141,8 +141,13 @@ def _ahead(measured: Measured) -> str:
 
 def _table(scenario: Scenario, figures: dict[str, Any]) -> str:
     has_latencies = any("p50" in figure for figure in figures.values())
-    head = ["contender", "ratio", "CPU ratio", "operations a second", "an operation", "best", "p90"]
-    head += ["p50", "p99"] if has_latencies else []
+    has_cpu = any("ratio_cpu" in figure for figure in figures.values())
+    more = list(dict.fromkeys(name for figure in figures.values() for name in figure.get("more", ())))
+    in_bytes = scenario.unit == "B"
+    said = _bytes if in_bytes else _time
+    head = ["contender", "ratio", *(["CPU ratio"] if has_cpu else []), *([] if in_bytes else ["operations a second"])]
+    head += ["bytes" if in_bytes else "an operation", "best", "p90", *(["p50", "p99"] if has_latencies else [])]
+    head += [name.removesuffix(", s") for name in more]
     lines = [f"## {scenario.name}", "", f"{scenario.what[0].upper()}{scenario.what[1:]}.", ""]
     lines += [f"| {' | '.join([*head, 'what it does'])} |", f"|{'---|' * (len(head) + 1)}"]
     by_name = {contender.name: contender for contender in scenario.contenders}
@@ -151,13 +156,24 @@ def _table(scenario: Scenario, figures: dict[str, Any]) -> str:
         cells = [
             f"{bold}{name}{bold}",
             f"{figure['ratio']:.2f}",
-            f"{figure['ratio_cpu']:.2f}",
-            f"{1 / figure['wall']:,.0f}",
-            *[_time(figure[name]) for name in ("wall", "wall_min", "wall_p90")],
+            *([f"{figure['ratio_cpu']:.2f}" if "ratio_cpu" in figure else ""] if has_cpu else []),
+            *([] if in_bytes else [f"{1 / figure['wall']:,.0f}"]),
+            *[said(figure[name]) for name in ("wall", "wall_min", "wall_p90")],
         ]
-        cells += [_time(figure["p50"]), _time(figure["p99"])] if has_latencies else []
+        cells += [_time(figure[name]) if name in figure else "" for name in ("p50", "p99")] if has_latencies else []
+        cells += [_more(name, figure.get("more", {}).get(name)) for name in more]
         lines.append(f"| {' | '.join([*cells, by_name[name].note])} |")
     return "\n".join(lines) + "\n"
+
+
+def _more(name: str, number: float | None) -> str:
+    if number is None:
+        return ""
+    return _time(number) if name.endswith(", s") else f"{number:,.4g}"
+
+
+def _bytes(number: float) -> str:
+    return f"{number:,.0f} B"
 
 
 def _time(seconds: float) -> str:

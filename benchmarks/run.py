@@ -44,8 +44,11 @@ def _in_an_environment_of_its_own() -> None:
 
 async def _measure(options: argparse.Namespace) -> None:
     import bench_codec
+    import bench_decorator
+    import bench_many_entries
     import bench_memory_hit
     import bench_redis
+    import bench_tiers
     from harness import Options, measure
 
     from aicache.testing.servers import RedisServer
@@ -55,7 +58,14 @@ async def _measure(options: argparse.Namespace) -> None:
         how = Options(rounds=1, seconds=0.001)
     measured = []
     with RedisServer() as server:
-        every = [*bench_memory_hit.scenarios(), *bench_codec.scenarios(), *bench_redis.scenarios(server.url)]
+        every = [
+            *bench_memory_hit.scenarios(),
+            *bench_tiers.scenarios(server.url),
+            *bench_many_entries.scenarios(),
+            *bench_decorator.scenarios(),
+            *bench_codec.scenarios(),
+            *bench_redis.scenarios(server.url),
+        ]
         chosen = [scenario for scenario in every if options.only in scenario.name]
         for number, scenario in enumerate(chosen, 1):
             print(f"{number}/{len(chosen)} {scenario.name}", flush=True)

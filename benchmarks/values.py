@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-__all__ = ["answer", "embedding", "text"]
+__all__ = ["answer", "embedding", "messages", "text"]
 
 _WORDS = ("the", "cache", "holds", "an", "answer", "that", "a", "model", "gave", "once", "for", "money", "and", "time")
 
@@ -46,3 +46,11 @@ def embedding(size: int = 1536, seed: int = 1) -> list[float]:
     """A vector of floats."""
     rng = random.Random(seed)
     return [rng.gauss(0, 0.03) for _ in range(size)]
+
+
+def messages(size: int = 2_000) -> list[dict[str, str]]:
+    """A conversation of about `size` bytes as JSON."""
+    said = text(size - 8 * 40)
+    part = len(said) // 8
+    roles = ("user", "assistant")
+    return [{"role": roles[at % 2], "content": said[at * part : (at + 1) * part]} for at in range(8)]
