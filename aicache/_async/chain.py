@@ -11,7 +11,7 @@ A chain has the verbs of a tier, so a cache can be a tier of another.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from aicache._async.tiers import ByteTier, EntryTier, said
@@ -45,6 +45,7 @@ class Chain:
             at: [t for t in reversed(self.tiers[:at]) if t.options.promote and t.options.write]
             for at, _ in self._readers
         }
+        self._promotes = any(self._above.values())
         self.needs_raw: bool = any(tier.needs_raw for tier in self.tiers)
         self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
 
@@ -62,6 +63,14 @@ class Chain:
         return item
 
     # -- reading
+
+    def look(self, key: str, *, with_life: bool = False) -> Awaitable[Item | str]:
+        """`find`, under a pass of its own where there is a tier to promote to."""
+        return self._find_under_pass(key, with_life) if self._promotes else self.find(key, {}, with_life=with_life)
+
+    async def _find_under_pass(self, key: str, with_life: bool) -> Item | str:
+        with self.fence.enter((key,)) as granted:
+            return await self.find(key, granted, with_life=with_life)
 
     async def find(self, key: str, granted: Mapping[str, Pass], *, with_life: bool = False) -> Item | str:
         """The item, promoted to the tiers above; or what each tier said."""
@@ -114,9 +123,8 @@ class Chain:
     async def write(self, items: Mapping[str, Item]) -> None:
         """Store what the caller says; whatever else is on its way under these keys is older, and is not stored."""
         keys = list(items)
-        self.fence.revoke(keys)
         done = False
-        with self.fence.enter(keys) as granted:
+        with self.fence.enter(keys, revoking=True) as granted:
             try:
                 for tier in self._writers:
                     await tier.store(items, granted, is_fill=False)
@@ -228,8 +236,7 @@ class NestedTier:
 
     async def read(self, key: str, *, with_life: bool) -> Item | str:
         """The item, or the reasons why there is none."""
-        with self.chain.fence.enter([key]) as granted:
-            found = await self.chain.find(key, granted, with_life=with_life)
+        found = await self.chain.look(key, with_life=with_life)
         if isinstance(found, str):
             self.counters.misses += 1
             return f"({found})"

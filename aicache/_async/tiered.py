@@ -134,8 +134,7 @@ class TieredCache:
             return entry.value if thaw is None else thaw(entry.value)
         check_key(key)
         self._check_open()
-        with self._chain.fence.enter([key]) as granted:
-            found = await self._chain.find(key, granted)
+        found = await self._chain.look(key)
         return default if isinstance(found, str) else found.value
 
     async def lookup(self, key: str) -> Lookup:
@@ -150,8 +149,7 @@ class TieredCache:
             item.tier = self._front.name
             return self._told(item, item.value)
         self._check_open()
-        with self._chain.fence.enter([key]) as granted:
-            found = await self._chain.find(key, granted, with_life=True)
+        found = await self._chain.look(key, with_life=True)
         return Lookup(found=False, reason=found) if isinstance(found, str) else self._told(found, found.value)
 
     async def set(self, key: str, value: Any, *, ttl: Ttl = UNSET, cost: Cost = None) -> None:

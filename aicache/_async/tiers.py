@@ -179,9 +179,12 @@ class ByteTier:
             if with_life and self._has_ttl:
                 found = await bounded(self.backend.get_with_ttl([key]), self._timeout)
                 data, left = found.get(key, (None, None))
+            elif self._timeout is None:
+                data = await self.backend.get(key)
             else:
                 data = await bounded(self.backend.get(key), self._timeout)
-            self._answered()
+            if self._failing:
+                self._answered()
         except Exception as error:
             counters.misses += 1
             return self._failed(error)
@@ -270,9 +273,10 @@ class ByteTier:
             self._failed(error)
             return 0
         counters = self.counters
-        counters.writes += len(sealed)
-        counters.raw_bytes += sum(len(items[key].raw or b"") for key in sealed)
-        counters.stored_bytes += sum(len(data) for data, _ in sealed.values())
+        for key, (data, _) in sealed.items():
+            counters.writes += 1
+            counters.raw_bytes += len(items[key].raw or b"")
+            counters.stored_bytes += len(data)
         if is_fill:
             late = [key for key in sealed if not passes[key].holds]
             if late:

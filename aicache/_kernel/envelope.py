@@ -20,7 +20,7 @@ import struct
 from hashlib import blake2b
 from hmac import compare_digest
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from aicache.errors import EnvelopeError
 
@@ -36,21 +36,16 @@ _VERSION: Final = 1
 _TAG_SIZE: Final = 16
 _SMALLEST: Final = _HEADER.size + _TAG_SIZE
 _EXTENSION: Final = {PLAIN: 0, KEYED: 1, ENCRYPTED: 13}
+_PERSON: Final = b"aicache-env-v1"
+_UNKEYED: Final = blake2b(digest_size=_TAG_SIZE, person=_PERSON)  # to be copied: it costs less than to begin anew
 _LONGEST: Final = 3e38  # seconds that a 32-bit float holds
 
 
-class Envelope(NamedTuple):
-    """What an envelope says, once its tag holds."""
+Envelope: TypeAlias = tuple[int, int, float, "float | None", float, int, bytes, bytes, bytes]
+"""What an envelope says, once its tag holds.
 
-    serializer: int
-    compressor: int
-    created: float
-    fresh_for: float | None
-    stale_for: float
-    raw_size: int
-    extension: bytes
-    header: bytes
-    body: bytes
+Serializer, compressor, created, fresh_for, stale_for, raw_size, extension, header and body.
+"""
 
 
 def bound_to(header: bytes, key: str) -> bytes:
@@ -127,7 +122,7 @@ def open_envelope(key: str, data: bytes, *, flags: int, secrets: dict[int, bytes
         raise EnvelopeError("tag", "damaged, or sealed for another key or with another secret")
     if not (fresh >= 0 and stale >= 0):  # NaN too
         raise EnvelopeError("times", "a life that is not a number of seconds")
-    return Envelope(
+    return (
         serializer,
         compressor,
         created / 1000,
@@ -141,6 +136,7 @@ def open_envelope(key: str, data: bytes, *, flags: int, secrets: dict[int, bytes
 
 
 def _tag(key: str, header: bytes, body: bytes, secret: bytes) -> bytes:
-    digest = blake2b(bound_to(header, key), digest_size=_TAG_SIZE, key=secret, person=b"aicache-env-v1")
+    digest = blake2b(digest_size=_TAG_SIZE, key=secret, person=_PERSON) if secret else _UNKEYED.copy()
+    digest.update(bound_to(header, key))
     digest.update(body)
     return digest.digest()

@@ -11,10 +11,9 @@ The idea is the lease of Nishtala et al., "Scaling Memcache at Facebook" (NSDI 2
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
-__all__ = ["Fence", "Pass"]
+__all__ = ["Fence", "Pass", "Passes"]
 
 
 class _Slot:
@@ -30,31 +29,46 @@ class _Slot:
 class Pass:
     """Leave to store under one key, until it is revoked."""
 
-    __slots__ = ("_epoch", "_lock", "_slot")
+    __slots__ = ("_epoch", "_lock", "slot")
 
     def __init__(self, slot: _Slot, lock: threading.Lock) -> None:
-        self._slot = slot
+        self.slot = slot
         self._epoch = slot.epoch
         self._lock = lock
 
     @property
     def holds(self) -> bool:
         """False once a later write or invalidation of the key has begun."""
-        return self._slot.epoch == self._epoch
+        return self.slot.epoch == self._epoch
 
     def renew(self) -> bool:
         """Revoke every other pass of the key and keep this one; False where this one was revoked itself."""
         with self._lock:
             if not self.holds:
                 return False
-            self._slot.epoch += 1
-            self._epoch = self._slot.epoch
+            self.slot.epoch += 1
+            self._epoch = self.slot.epoch
             return True
 
     def store(self, put: Callable[[], bool]) -> bool:
         """Call `put`, which must not wait, if the pass holds; nothing can revoke it in between."""
         with self._lock:
             return self.holds and put()
+
+
+class Passes(dict[str, Pass]):
+    """A pass for each of some keys, for as long as the block `with` it runs."""
+
+    __slots__ = ("_fence",)
+
+    def __init__(self, fence: Fence) -> None:
+        self._fence = fence
+
+    def __enter__(self) -> Passes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._fence.leave(self)
 
 
 class Fence:
@@ -64,27 +78,29 @@ class Fence:
         self._slots: dict[str, _Slot] = {}
         self._lock = threading.Lock()
 
-    @contextmanager
-    def enter(self, keys: Iterable[str]) -> Generator[dict[str, Pass]]:
-        """A pass for each key, for as long as the block runs."""
-        slots: dict[str, _Slot] = {}
-        with self._lock:
+    def enter(self, keys: Iterable[str], *, revoking: bool = False) -> Passes:
+        """A pass for each key. `revoking`: all others that are out for them are revoked."""
+        slots, lock, granted = self._slots, self._lock, Passes(self)
+        with lock:
             for key in keys:
-                slot = self._slots.get(key)
-                if slot is None:
-                    slot = self._slots[key] = _Slot()
-                if key not in slots:
+                if key not in granted:
+                    slot = slots.get(key)
+                    if slot is None:
+                        slot = slots[key] = _Slot()
+                    elif revoking:
+                        slot.epoch += 1
                     slot.holders += 1
-                    slots[key] = slot
-            granted = {key: Pass(slot, self._lock) for key, slot in slots.items()}
-        try:
-            yield granted
-        finally:
-            with self._lock:
-                for key, slot in slots.items():
-                    slot.holders -= 1
-                    if not slot.holders:
-                        del self._slots[key]
+                    granted[key] = Pass(slot, lock)
+        return granted
+
+    def leave(self, granted: Passes) -> None:
+        """Give passes back."""
+        with self._lock:
+            for key, held in granted.items():
+                slot = held.slot
+                slot.holders -= 1
+                if not slot.holders:
+                    del self._slots[key]
 
     def revoke(self, keys: Iterable[str]) -> None:
         """Let nothing be stored under these keys that was read or loaded before now."""

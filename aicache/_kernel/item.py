@@ -24,7 +24,7 @@ class Item:
     `tier`: the name of the tier that had it; None for one that comes from a caller or a load.
     """
 
-    __slots__ = ("compressed", "cost", "created", "immutable", "packed", "raw", "thaw", "tier", "ttl", "value")
+    __slots__ = ("compressed", "cost", "created", "packed", "raw", "thaw", "tier", "ttl", "value")
 
     def __init__(
         self,
@@ -44,9 +44,13 @@ class Item:
         self.ttl = ttl
         self.compressed = compressed
         self.cost = cost
-        self.immutable = is_immutable(value)
         self.packed: Any = None
         self.tier: str | None = None
+
+    @property
+    def immutable(self) -> bool:
+        """Whether nobody can change the value."""
+        return is_immutable(self.value)
 
     def for_another(self) -> Any:
         """The value for one more caller: shared where nobody can change it, else made afresh.

@@ -10,7 +10,6 @@ from aicache._kernel.envelope import (
     ENCRYPTED,
     KEYED,
     PLAIN,
-    Envelope,
     bound_to,
     header_of,
     open_envelope,
@@ -173,49 +172,46 @@ class Codec:
         """What is in the envelope; raises `EnvelopeError` with the reason, and nothing else, whatever `data` is."""
         if len(data) > self._max_stored:
             raise EnvelopeError("limit", f"{len(data)} bytes stored, over {self._max_stored}")
-        envelope = open_envelope(key, data, flags=self._flags, secrets=self._tag_keys)
-        if envelope.raw_size > self._max_raw:
-            raise EnvelopeError("limit", f"{envelope.raw_size} bytes of value, over {self._max_raw}")
-        serializer = self._serializer(envelope.serializer)
-        compressor = self._compressor(envelope.compressor)
-        body = envelope.body if self._cipher is None else self._decrypted(key, envelope, self._cipher)
+        serializer, compressor, created, fresh_for, stale_for, raw_size, extension, header, body = open_envelope(
+            key, data, flags=self._flags, secrets=self._tag_keys
+        )
+        if raw_size > self._max_raw:
+            raise EnvelopeError("limit", f"{raw_size} bytes of value, over {self._max_raw}")
+        loads = (self._serializers.get(serializer) or self._serializer(serializer)).loads
+        if self._cipher is not None:
+            body = self._decrypted(key, extension, header, body, self._cipher)
+        raw = body if compressor == 0 else self._decompressed(compressor, body, raw_size)
+        if len(raw) != raw_size:
+            raise EnvelopeError("decompress", f"{len(raw)} bytes instead of {raw_size}")
         try:
-            raw = body if envelope.compressor == 0 else compressor.decompress(body, envelope.raw_size)
-        except Exception as error:  # each library has its own
-            raise EnvelopeError("decompress", f"{type(error).__name__}: {error}") from error
-        if len(raw) != envelope.raw_size:
-            raise EnvelopeError("decompress", f"{len(raw)} bytes instead of {envelope.raw_size}")
-        try:
-            value = serializer.loads(raw)
+            value = loads(raw)
         except EnvelopeError:
             raise
         except Exception as error:  # a serializer may raise anything on bytes that it did not make
             raise EnvelopeError("parse", f"{type(error).__name__}: {error}") from error
-        return Opened(
-            value,
-            raw,
-            serializer.loads,
-            envelope.created,
-            envelope.fresh_for,
-            envelope.stale_for,
-            envelope.compressor != 0,
-        )
+        return Opened(value, raw, loads, created, fresh_for, stale_for, compressor != 0)
 
-    def _decrypted(self, key: str, envelope: Envelope, cipher: Cipher) -> bytes:
-        number, nonce = envelope.extension[0], envelope.extension[1:]
+    def _decrypted(self, key: str, extension: bytes, header: bytes, body: bytes, cipher: Cipher) -> bytes:
         try:
-            return cipher.decrypt(number, nonce, envelope.body, bound_to(envelope.header, key))
+            return cipher.decrypt(extension[0], extension[1:], body, bound_to(header, key))
         except Exception as error:  # cryptography's InvalidTag
             raise EnvelopeError("cipher", type(error).__name__) from error
 
+    def _decompressed(self, number: int, body: bytes, raw_size: int) -> bytes:
+        compressor = self._compressors.get(number) or self._compressor(number)
+        try:
+            return compressor.decompress(body, raw_size)
+        except Exception as error:  # each library has its own
+            raise EnvelopeError("decompress", f"{type(error).__name__}: {error}") from error
+
     def _serializer(self, number: int) -> Serializer:
-        found = self._serializers.get(number) or _shipped_serializer(number)
+        found = _shipped_serializer(number)
         if found is None:
             raise EnvelopeError("codec", f"serializer {number} is not known here")
         return found
 
     def _compressor(self, number: int) -> Compressor:
-        found = self._compressors.get(number) or _shipped_compressor(number)
+        found = _shipped_compressor(number)
         if found is None:
             raise EnvelopeError("codec", f"compressor {number} is not known here")
         return found

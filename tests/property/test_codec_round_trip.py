@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from aicache import (
     ZlibCompressor,
     ZstdCompressor,
 )
+from aicache.codecs.msgpack import _fast_decoder
 from aicache.errors import SerializationError
 from aicache.testing.payloads import json_payloads, payloads, same
 
@@ -53,6 +55,26 @@ def test_what_is_accepted_comes_back(serializer: str, compressor: str, mode: str
         assert codec.loads(raw) is not codec.loads(raw) or not isinstance(value, list | dict | set | bytearray)
 
     check()
+
+
+@given(value=payloads())
+def test_the_fast_decoder_and_the_other_say_the_same(value):
+    fast, other = MsgpackSerializer(), MsgpackSerializer()
+    assert fast._decode is not None  # the extra `fast` comes with the tests
+    other._decode = None
+    stored = other.dumps(value)
+    assert same(fast.loads(stored), other.loads(stored))
+
+
+def test_without_the_extra_the_other_decoder_is_used(monkeypatch):
+    monkeypatch.setitem(sys.modules, "msgspec.msgpack", None)
+    _fast_decoder.cache_clear()
+    try:
+        serializer = MsgpackSerializer()
+    finally:
+        _fast_decoder.cache_clear()
+    assert serializer._decode is None
+    assert serializer.loads(serializer.dumps({"a": [1, "\ud800"]})) == {"a": [1, "\ud800"]}
 
 
 @given(value=payloads())
