@@ -66,7 +66,8 @@ class Contender:
 class Scenario:
     """One table: contenders that do the same. `at_once`: callers that do it side by side.
 
-    `rounds`: at most so many, each a single run, for what takes long and measures itself. `unit`: s, or B for bytes.
+    `rounds`: so many, whatever the options say; each a single operation, for what takes long and measures itself, or of
+    about `seconds` where that is given. `unit`: s, or B for bytes.
     """
 
     name: str
@@ -75,15 +76,26 @@ class Scenario:
     baseline: str
     at_once: int = 1
     rounds: int | None = None
+    seconds: float | None = None
     unit: str = "s"
 
 
 @dataclass(frozen=True)
 class Options:
-    """How long to measure: `rounds` of about `seconds` for each contender."""
+    """How long to measure: `rounds` of about `seconds` for each contender. `is_quick`: a third of the rounds of what
+    says by itself how many it needs; `is_check`: nothing is measured for longer than `seconds`.
+    """
 
     rounds: int = 11
     seconds: float = 0.2
+    is_quick: bool = False
+    is_check: bool = False
+
+    def rounds_of(self, scenario: Scenario) -> int:
+        """How many rounds the scenario gets."""
+        if scenario.rounds is None:
+            return self.rounds
+        return min(self.rounds, -(-scenario.rounds // 3)) if self.is_quick else scenario.rounds
 
 
 @dataclass
@@ -145,13 +157,15 @@ async def measure(scenario: Scenario, options: Options) -> dict[str, Any]:
         for contender in scenario.contenders:
             try:
                 run = await stack.enter_async_context(asynccontextmanager(contender.open)())
-                many = 1 if scenario.rounds else await _calibrated(run, options.seconds, scenario.at_once)
+                is_once = scenario.rounds is not None and scenario.seconds is None
+                seconds = options.seconds if scenario.seconds is None or options.is_check else scenario.seconds
+                many = 1 if is_once else await _calibrated(run, seconds, scenario.at_once)
                 runs[contender.name] = run, many
             except Exception as error:
                 error.add_note(f"by {contender.name!r} in {scenario.name!r}")
                 raise
         figures = {contender.name: Figure(contender) for contender in scenario.contenders}
-        for number in range(min(options.rounds, scenario.rounds or options.rounds)):
+        for number in range(options.rounds_of(scenario)):
             for name in turned(list(runs), number):
                 run, count = runs[name]
                 gc.collect()
@@ -188,9 +202,9 @@ class Watch:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._wall, self._cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
 
-    def taken(self, count: int, **more: float) -> Taken:
+    def taken(self, count: int, latencies: list[float] | None = None, **more: float) -> Taken:
         """What each of so many operations took."""
-        return Taken(self._wall / count, self._cpu / count, more)
+        return Taken(self._wall / count, self._cpu / count, more, latencies or [])
 
 
 def called(function: Callable[..., Any], *arguments: Any) -> Run:

@@ -14,6 +14,10 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness import Scenario
 
 HERE = Path(__file__).resolve().parent
 HOME = HERE / ".venv"
@@ -23,6 +27,7 @@ def main() -> None:
     """Set up where needed, then measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--long", action="store_true", help="ten million entries, too: some GB and some minutes")
     parser.add_argument("--only", metavar="TEXT", default="", help="the scenarios whose name has this text")
     parser.add_argument("--self-check", action="store_true", help="no figures: does each contender give right answers?")
     parser.add_argument("--here", action="store_true", help="in this environment, with what is installed in it")
@@ -43,29 +48,17 @@ def _in_an_environment_of_its_own() -> None:
 
 
 async def _measure(options: argparse.Namespace) -> None:
-    import bench_codec
-    import bench_decorator
-    import bench_many_entries
-    import bench_memory_hit
-    import bench_redis
-    import bench_tiers
     from harness import Options, measure
 
     from aicache.testing.servers import RedisServer
 
-    how = Options(rounds=5, seconds=0.08) if options.quick else Options()
+    how = Options(rounds=3, seconds=0.08, is_quick=True) if options.quick else Options()
     if options.self_check:
-        how = Options(rounds=1, seconds=0.001)
+        how = Options(rounds=1, seconds=0.001, is_quick=True, is_check=True)
     measured = []
+    _allow_files(8_000)  # before the server is started, which inherits it
     with RedisServer() as server:
-        every = [
-            *bench_memory_hit.scenarios(),
-            *bench_tiers.scenarios(server.url),
-            *bench_many_entries.scenarios(),
-            *bench_decorator.scenarios(),
-            *bench_codec.scenarios(),
-            *bench_redis.scenarios(server.url),
-        ]
+        every = _scenarios(server.url, options)
         chosen = [scenario for scenario in every if options.only in scenario.name]
         for number, scenario in enumerate(chosen, 1):
             print(f"{number}/{len(chosen)} {scenario.name}", flush=True)
@@ -81,6 +74,52 @@ async def _measure(options: argparse.Namespace) -> None:
         return
     print("hit ratios on traces", flush=True)
     write(HERE, measured, how, hit_ratios())
+
+
+def _scenarios(url: str, options: argparse.Namespace) -> list[Scenario]:
+    """All there are, in the order of the page."""
+    import bench_codec
+    import bench_collector
+    import bench_decorator
+    import bench_get_many
+    import bench_import
+    import bench_many_entries
+    import bench_memory_hit
+    import bench_memory_per_entry
+    import bench_redis
+    import bench_scale
+    import bench_stampede
+    import bench_tiers
+
+    sizes = bench_scale.SIZES[:2] if options.self_check else bench_scale.SIZES
+    return [
+        *bench_memory_hit.scenarios(),
+        *bench_tiers.scenarios(url),
+        *bench_many_entries.scenarios(),
+        *bench_decorator.scenarios(),
+        *bench_codec.scenarios(),
+        *bench_redis.scenarios(url, is_for_many=_allow_files(8_000)),
+        *bench_get_many.scenarios(url),
+        *bench_stampede.scenarios(),
+        *bench_memory_per_entry.scenarios(),
+        *bench_collector.scenarios(),
+        *bench_import.scenarios(),
+        *bench_scale.scenarios((*sizes, *([10_000_000] if options.long else []))),
+    ]
+
+
+def _allow_files(number: int) -> bool:
+    """Let this process and its server have so many files and connections open at once; False where they may not."""
+    try:
+        import resource
+    except ImportError:
+        return False
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < number:
+        return False
+    if soft != resource.RLIM_INFINITY and soft < number:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
+    return True
 
 
 if __name__ == "__main__":
