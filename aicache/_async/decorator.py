@@ -8,6 +8,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from aicache._async.primitives import check_function
 from aicache._kernel.arguments import namer
+from aicache._kernel.counters import TierCounters
+from aicache._kernel.names import Names
 from aicache.options import Ttl
 
 __all__ = ["CachedFunction", "decorate"]
@@ -42,17 +44,32 @@ class CachedFunction(Protocol[P, R_co]):
 
 def decorate(
     cache: Cache,
+    peek: Callable[[str], Any],
+    front: TierCounters,
     key: Callable[..., str] | None,
     ttl: Ttl,
     function: Callable[..., Any],
 ) -> CachedFunction[..., Any]:
-    """`function` with its answers kept in `cache`."""
+    """`function` with its answers kept in `cache`, whose first tier is looked at by `peek` and counts in `front`."""
     check_function(function)
     name = namer(function) if key is None else key
+    names = Names(name, remembers=key is None)
+    of, texts = names.of, names.texts
 
     @wraps(function)
     async def answer(*args: Any, **kwargs: Any) -> Any:
-        return await cache.get_or_set(name(*args, **kwargs), partial(function, *args, **kwargs), ttl=ttl)
+        called = texts.get(args[0]) if len(args) == 1 and type(args[0]) is str and not kwargs else None
+        if called is None:
+            called = of(args, kwargs)
+        try:
+            entry = peek(called)
+        except TypeError:  # a key that is none, and is refused below
+            entry = None
+        if entry is not None:
+            front.hits += 1
+            thaw = entry.thaw
+            return entry.value if thaw is None else thaw(entry.value)
+        return await cache.get_or_set(called, partial(function, *args, **kwargs), ttl=ttl)
 
     async def invalidate(*args: Any, **kwargs: Any) -> bool:
         return await cache.delete(name(*args, **kwargs))

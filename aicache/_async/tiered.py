@@ -313,7 +313,7 @@ class TieredCache:
         """
         if ttl is not UNSET:
             ttl = check_ttl(ttl)
-        return cast(Decorator, partial(decorate, self, key, ttl))
+        return cast(Decorator, partial(decorate, self, self._peek, self._front, key, ttl))
 
     # -- the cache itself
 
