@@ -14,7 +14,7 @@ import pytest
 from aicache.errors import BackendTimeoutError, ClosedError
 from aicache.testing.servers import RedisServer
 from aicache_redis import RedisBackend, SyncRedisBackend
-from aicache_redis._deadline import _TimedSocket
+from aicache_redis._pool.deadline import _TimedSocket
 
 pytestmark = pytest.mark.redis
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import select
 import socket
 import threading
 import time
@@ -251,3 +252,35 @@ async def test_replies_that_changed_places_are_refused_and_never_returned(own_se
             asked = [cache.get(key, "miss") for key in ("three", "one", "two")]  # the first goes ahead, the others go
             assert await asyncio.gather(*asked) == ["answer three", "miss", "miss"]  # together
             assert await cache.get("one") == "answer one"
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_reply_that_nobody_asked_for_reaches_no_thread(together):
+    """It comes with the reply that was asked for, or after it, while the connection is idle."""
+    foreign = b"$7\r\nforeign\r\n"
+    count = 0
+
+    def answer(received, connection):
+        nonlocal count
+        asked = hiredis.Reader()
+        asked.feed(received)
+        for command in iter(asked.gets, False):
+            if command[0] != b"GETRANGE":
+                connection.sendall(b"+OK\r\n")
+                continue
+            count += 1
+            own = b"$%d\r\n%b\r\n" % (len(command[1]), command[1])
+            if count == 1 and together:
+                connection.sendall(own + foreign)
+            else:
+                connection.sendall(own)
+                if count == 1:
+                    connection.sendall(foreign)
+
+    with lying_server(answer) as url:
+        backend = SyncRedisBackend(url, prefix="", timeout=10)
+        for key in ("a", "b", "c"):
+            assert backend.get(key) == key.encode()
+            if key == "a" and not together:
+                select.select([backend._links._pool._idle[0]._socket.fileno()], [], [], 10)  # until it has come
+        backend.close()

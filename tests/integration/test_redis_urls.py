@@ -65,7 +65,7 @@ def test_a_url_that_cannot_be_read_is_refused_when_the_backend_is_built(kind, ur
 
 
 def arguments(backend):
-    return backend._links._client.connection_pool.connection_kwargs
+    return backend._links._arguments
 
 
 @pytest.mark.parametrize(

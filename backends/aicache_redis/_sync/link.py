@@ -1,7 +1,7 @@
-"""The sync way to the server: a pool that threads share. Written by hand in both flavours.
+"""The sync way to the server: sockets that threads share. Written by hand in both flavours.
 
-The pool gives a new connection to a forked process by itself. A call has one deadline: the wait for a free connection,
-connecting and each piece of the reply included. (Only the look-up of a host's name cannot be interrupted.)
+A call has one deadline: the wait for a free socket, connecting and each piece of the reply included. (Only the look-up
+of a host's name cannot be interrupted.)
 """
 
 from __future__ import annotations
@@ -11,35 +11,28 @@ from typing import Any
 
 from aicache.errors import BackendError, ClosedError
 from aicache_redis._commands import Command, portions, refusal
-from aicache_redis._deadline import Deadline, timed
+from aicache_redis._pool.deadline import Deadline, timed
+from aicache_redis._pool.pool import Pool
 from aicache_redis._settings import Settings, check_client, failure_of, imported, is_away
 
 __all__ = ["Links"]
 
 
 class Links:
-    """One pool of connections."""
+    """One pool of sockets, or the client that was passed in."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        client = settings.client
-        self._owns = client is None
+        self._client = settings.client
         self._closed = False
         self._deadline = Deadline()
-        if client is None:
-            redis = imported("redis")
-            arguments = settings.connection("redis")
-            kind = arguments.pop("connection_class")
-            pool = redis.BlockingConnectionPool(
-                connection_class=timed(kind, self._deadline),
-                max_connections=settings.max_connections,
-                timeout=settings.timeout,
-                **arguments,
-            )
-            client = redis.Redis(connection_pool=pool)
-        else:
-            check_client(client, is_async=False)
-        self._client = client
+        if self._client is not None:
+            check_client(self._client, is_async=False)
+            return
+        self._arguments = settings.connection("redis")
+        self._kind = timed(self._arguments.pop("connection_class"), self._deadline)
+        self._pack: Any = imported("hiredis").pack_command
+        self._pool = Pool(lambda: self._kind(**self._arguments), settings.max_connections, self._deadline)
 
     def ask(self, command: Command) -> Any:
         """The reply to a command."""
@@ -52,6 +45,8 @@ class Links:
         """
         if self._closed:
             raise ClosedError("this Redis backend is closed; build a new one")
+        if len(commands) == 1:
+            return self._call(commands)
         replies: list[Any] = []
         for portion, _ in portions(commands):
             replies += self._call(portion)
@@ -61,30 +56,38 @@ class Links:
 
     def _call(self, commands: Sequence[Command]) -> list[Any]:
         self._deadline.begin(self.settings.timeout)
+        pipeline = self._through_the_pool if self._client is None else self._through_the_client
         try:
-            replies = self._replies(commands)
+            try:
+                replies = pipeline(commands)
+            except Exception as error:
+                if not is_away(error) or self._closed or self._deadline.passed:
+                    raise
+                # The server may have been restarted meanwhile. All our commands may be said twice.
+                replies = pipeline(commands)
         except Exception as error:
             if self._closed:
                 raise ClosedError("this Redis backend was closed during the call") from error
             raise failure_of(TimeoutError() if self._deadline.passed else error, self.settings) from error
         finally:
             if self._closed:  # another thread closed it meanwhile, and this call may have connected since
-                self._disconnect()
+                self.close()
         refused = refusal(replies)
         if refused is not None:
             raise failure_of(refused, self.settings)
         return replies
 
-    def _replies(self, commands: Sequence[Command]) -> list[Any]:
+    def _through_the_pool(self, commands: Sequence[Command]) -> list[Any]:
+        wire = self._pool.take()
         try:
-            return self._pipeline(commands)
-        except Exception as error:
-            if not is_away(error) or self._closed or self._deadline.passed:
-                raise
-            # The server may have been restarted since the connection was last used. All our commands may be said twice.
-            return self._pipeline(commands)
+            replies = wire.call(b"".join([self._pack(command) for command in commands]), len(commands))
+        except BaseException:
+            self._pool.drop(wire)
+            raise
+        self._pool.give(wire)
+        return replies
 
-    def _pipeline(self, commands: Sequence[Command]) -> list[Any]:
+    def _through_the_client(self, commands: Sequence[Command]) -> list[Any]:
         with self._client.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
@@ -94,10 +97,7 @@ class Links:
         return replies
 
     def close(self) -> None:
-        """Close the connections that are ours."""
+        """Close the sockets that are ours."""
         self._closed = True
-        self._disconnect()
-
-    def _disconnect(self) -> None:
-        if self._owns:
-            self._client.connection_pool.disconnect()
+        if self._client is None:
+            self._pool.close()
