@@ -10,6 +10,7 @@ from math import inf
 from typing import Any, cast
 
 from aicache.errors import (
+    AICacheError,
     BackendError,
     BackendTimeoutError,
     BackendUnavailableError,
@@ -103,9 +104,9 @@ def _place_of_client(client: Any) -> str:
     return f"the {type(client).__name__} that was passed in"
 
 
-def failure_of(error: BaseException, settings: Settings) -> BackendError:
-    """A driver's error, or a server's, as ours, and as its cause."""
-    if isinstance(error, BackendError):
+def failure_of(error: BaseException, settings: Settings) -> AICacheError:
+    """A driver's error, or a server's, as ours, and as its cause; one of ours as it is."""
+    if isinstance(error, AICacheError):
         return error
     if _is_late(error):
         failure: BackendError = BackendTimeoutError(f"{settings.place} did not answer within {settings.timeout:g} s")

@@ -9,7 +9,7 @@ from collections import Counter
 import hiredis
 import pytest
 
-from aicache.errors import BackendUnavailableError
+from aicache.errors import BackendError, BackendUnavailableError
 from aicache_redis import RedisBackend
 from aicache_redis._commands import MOST_BYTES
 
@@ -34,8 +34,8 @@ class Scripted:
             while data := await reader.read(65536):
                 asked.feed(data)
                 for command in iter(asked.gets, False):
-                    if command[0] == b"CLIENT":
-                        writer.write(b"+OK\r\n")
+                    if command[0] in (b"CLIENT", b"INFO"):
+                        writer.write(b"+OK\r\n" if command[0] == b"CLIENT" else text(b"redis_version:8.0.0\r\n"))
                         continue
                     if not own:
                         self.commands.append(own)
@@ -163,3 +163,44 @@ async def test_calls_that_come_while_others_are_under_way_go_in_one_write():
         assert sizes[1] == 511  # as many as are under way at once
         assert sum(sizes) == 1000
         await backend.aclose()
+
+
+async def test_a_value_that_several_ask_for_is_asked_for_once():
+    server = Scripted(lambda command, number: text(command[1]))
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=10)
+        await backend.get("first")
+        tasks = [asyncio.create_task(backend.get(key)) for key in ["ahead", *["hot"] * 10, "cold"]]
+        await asyncio.sleep(0)
+        tasks[1].cancel()  # the one that the others joined
+        assert await asyncio.gather(*tasks[2:]) == [b"hot"] * 9 + [b"cold"]
+        assert await backend.get("hot") == b"hot"
+        asked = Counter(command[1] for command in server.commands[0])
+        assert asked == {b"first": 1, b"ahead": 1, b"hot": 2, b"cold": 1}
+        await backend.aclose()
+
+
+async def test_what_fails_fails_for_all_who_asked_for_it():
+    def answer(command, number):
+        if command[1] in (b"no", b"list"):
+            return b"-ERR no such luck\r\n" if command[1] == b"no" else b"-WRONGTYPE it is a list\r\n"
+        return text(command[1])
+
+    server = Scripted(answer)
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=10)
+        await backend.get("first")
+        asked = [backend.get(key) for key in ["ahead", "no", "no", "list", "list"]]
+        said = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(each) for each in said] == [bytes, BackendError, BackendError, type(None), type(None)]
+        assert said[1] is not said[2]
+        assert (await backend.get("last"), (await backend.info())["foreign"]) == (b"last", 2)
+        await backend.aclose()
+
+
+async def test_nobody_joins_a_call_that_has_failed():
+    backend = RedisBackend("redis://127.0.0.1:1/0", timeout=10)
+    for _ in range(2):
+        said = await asyncio.gather(*(backend.get("k") for _ in range(5)), return_exceptions=True)
+        assert [type(each) for each in said] == [BackendUnavailableError] * 5
+    await backend.aclose()

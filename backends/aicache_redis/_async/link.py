@@ -39,7 +39,7 @@ class Links:
 
     def ask(self, command: Command) -> asyncio.Future[Any]:
         """The reply to come to a command that reads."""
-        return self._here().reads.ask(command)
+        return self._here().reads.ask_once(command)
 
     async def read(self, commands: Sequence[Command]) -> list[Any]:
         """The replies, in order, to commands that read."""

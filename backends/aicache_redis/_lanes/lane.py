@@ -32,6 +32,7 @@ class Lane:
         self._loop = loop
         self._pack: Any = imported("hiredis").pack_command
         self._queue: deque[Call] = deque()
+        self._unsent: dict[bytes, Call] = {}  # those in the queue that others may join
         self._wire: Wire | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -43,6 +44,19 @@ class Lane:
         self._add(Call(self._pack(command), 1, size, self._loop.time() + self._timeout, reply, None))
         return reply
 
+    def ask_once(self, command: Command) -> asyncio.Future[Any]:
+        """The reply to come to what reads; asked for again before it is sent, it is asked for once."""
+        reply = self._loop.create_future()
+        packed = self._pack(command)
+        call = self._unsent.get(packed)
+        if call is not None:
+            call.join(reply)
+            return reply
+        call = Call(packed, 1, 0, self._loop.time() + self._timeout, reply, None)
+        if self._add(call):
+            self._unsent[packed] = call
+        return reply
+
     def ask_all(self, commands: Sequence[Command], size: int) -> asyncio.Future[list[Any]]:
         """The replies to come, in order."""
         reply = self._loop.create_future()
@@ -50,15 +64,17 @@ class Lane:
         self._add(Call(packed, len(commands), size, self._loop.time() + self._timeout, reply, []))
         return reply
 
-    def _add(self, call: Call) -> None:
+    def _add(self, call: Call) -> bool:
+        """Send the call, or have it sent; say whether it is still to be."""
+        if self._timer is None:
+            self._timer = self._loop.call_at(call.until, self._watch)
         wire = self._wire
         if wire is not None and not wire.waiting and not self._queue:
             wire.send((call,))
-        else:
-            self._queue.append(call)
-            self._schedule()
-        if self._timer is None:
-            self._timer = self._loop.call_at(call.until, self._watch)
+            return False
+        self._queue.append(call)
+        self._schedule()
+        return True
 
     # -- sending
 
@@ -69,6 +85,7 @@ class Lane:
 
     def _flush(self) -> None:
         self._is_scheduled = False
+        self._unsent.clear()
         wire, queue = self._wire, self._queue
         if wire is None:
             if queue and self._connecting is None:
@@ -83,11 +100,11 @@ class Lane:
             if (count > MOST_COMMANDS or size > MOST_BYTES) and (batch or wire.waiting):
                 break  # the rest when replies have come
             queue.popleft()
-            if call.reply.done():  # nobody waits for a call that was cancelled in the queue
+            if call.is_wanted():
+                batch.append(call)
+            else:  # it was cancelled in the queue
                 count -= call.count
                 size -= call.size
-            else:
-                batch.append(call)
         if batch:
             wire.send(batch)
 
@@ -113,7 +130,8 @@ class Lane:
     def refused(self, call: Call, error: Exception) -> None:
         """The reply to a single command is an error; that a key holds something else than text is none."""
         if is_foreign(error):
-            call.reply.set_result(error)
+            for waiter in call.waiters():
+                waiter.set_result(error)
         else:
             self._fail([call], error)
 
@@ -130,7 +148,7 @@ class Lane:
                 self._fail([call], TimeoutError())
             elif call.is_resent:
                 self._fail([call], error or ConnectionResetError("the server closed the connection"))
-            elif not call.reply.done():
+            elif call.is_wanted():
                 call.is_resent = True
                 if call.replies is not None:
                     call.replies.clear()
@@ -150,24 +168,23 @@ class Lane:
         if wire is not None and wire.waiting and wire.waiting[0].until <= now:
             self.lost(wire, TimeoutError())
             wire = None
-        while queue and (queue[0].until <= now or queue[0].reply.done()):
+        while queue and (queue[0].until <= now or not queue[0].is_wanted()):
             self._fail([queue.popleft()], TimeoutError())
         oldest = wire.waiting[0] if wire is not None and wire.waiting else queue[0] if queue else None
         if oldest is not None:
             self._timer = self._loop.call_at(oldest.until, self._watch)
 
     def _fail(self, calls: Iterable[Call], error: Exception) -> None:
+        self._unsent.clear()
         for call in calls:
-            if not call.reply.done():
-                call.reply.set_exception(failure_of(error, self._settings))
+            for waiter in call.waiters():
+                waiter.set_exception(failure_of(error, self._settings))
 
     async def aclose(self, why: str) -> None:
         """End the calls under way with `ClosedError` and close the connection."""
         connecting, wire = self._connecting, self._wire
         self._wire = None
-        for call in (*(wire.waiting if wire is not None else ()), *self._queue):
-            if not call.reply.done():
-                call.reply.set_exception(ClosedError(why))
+        self._fail((*(wire.waiting if wire is not None else ()), *self._queue), ClosedError(why))
         self._queue.clear()
         if self._timer is not None:
             self._timer.cancel()

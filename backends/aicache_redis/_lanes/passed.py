@@ -41,6 +41,10 @@ class PassedLane:
         """The reply to come."""
         return self._add([command], size, is_single=True)
 
+    def ask_once(self, command: Command) -> asyncio.Future[Any]:
+        """The reply to come to what reads."""
+        return self.ask(command)
+
     def ask_all(self, commands: Sequence[Command], size: int) -> asyncio.Future[list[Any]]:
         """The replies to come, in order."""
         return self._add(commands, size, is_single=False)

@@ -6,11 +6,13 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aicache_redis._settings import imported
 
 __all__ = ["Call", "Wire"]
+
+_NOBODY: Final[list[Any]] = []
 
 
 class Call:
@@ -18,10 +20,10 @@ class Call:
 
     `packed`: their bytes. `count`: how many replies there will be. `size`: the bytes that this call takes of what may
     be in flight. `until`: its deadline, by the event loop's clock. `reply`: resolved with the one reply, or the list
-    of them where `replies` is one.
+    of them where `replies` is one. `others`: who asked for the same before it was sent.
     """
 
-    __slots__ = ("count", "is_resent", "packed", "replies", "reply", "size", "until")
+    __slots__ = ("count", "is_resent", "others", "packed", "replies", "reply", "size", "until")
 
     def __init__(
         self, packed: bytes, count: int, size: int, until: float, reply: asyncio.Future[Any], replies: list[Any] | None
@@ -33,6 +35,19 @@ class Call:
         self.reply = reply
         self.replies = replies
         self.is_resent = False
+        self.others: list[asyncio.Future[Any]] = _NOBODY
+
+    def join(self, reply: asyncio.Future[Any]) -> None:
+        """Have one more wait for the same."""
+        self.others = [*self.others, reply]
+
+    def is_wanted(self) -> bool:
+        """Whether anybody still waits."""
+        return not self.reply.done() or bool(self.waiters())
+
+    def waiters(self) -> list[asyncio.Future[Any]]:
+        """Those who still wait."""
+        return [reply for reply in (self.reply, *self.others) if not reply.done()]
 
 
 class Owner(Protocol):
@@ -99,11 +114,12 @@ class Wire(asyncio.Protocol):
                 waiting.popleft()
                 self.count -= call.count
                 self.size -= call.size
-                if call.reply.done():
-                    continue  # its caller has gone
                 if isinstance(reply, Exception):
                     self._owner.refused(call, reply)
-                else:
+                elif call.others:
+                    for waiter in call.waiters():
+                        waiter.set_result(reply)
+                elif not call.reply.done():  # else its caller has gone
                     call.reply.set_result(reply)
         except Exception as error:  # no reply of a server's, or nobody had asked
             self._owner.lost(self, error)
