@@ -262,6 +262,31 @@ class HoldsEntries(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsStale(Protocol):
+    """A backend that `HoldsEntries` and keeps them for a while after their ttl, for when no fresh value can be had."""
+
+    def peek_stale(self, key: str) -> Entry | None:
+        """The entry, though its ttl may be over; None once the `stale` seconds that `put` was given are over, too."""
+        ...
+
+    def put(
+        self,
+        key: str,
+        value: Any,
+        *,
+        thaw: Callable[[Any], Any] | None,
+        size: int,
+        created: float,
+        ttl: float | None,
+        compressed: bool,
+        cost: float | None,
+        stale: float,
+    ) -> bool:
+        """`HoldsEntries.put`, and keep the entry for `stale` seconds after its ttl; `peek` no longer has it then."""
+        ...
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What a codec is made of
 

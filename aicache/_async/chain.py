@@ -18,7 +18,7 @@ from aicache._async.tiers import ByteTier, EntryTier, said
 from aicache._kernel.counters import Counters, TierCounters
 from aicache._kernel.fence import Fence, Pass
 from aicache._kernel.item import Item
-from aicache._kernel.lifetime import shorter
+from aicache._kernel.lifetime import lives
 from aicache.codecs import Codec
 from aicache.errors import ConfigurationError, SerializationError, UnsupportedError
 from aicache.options import UNSET, Tier
@@ -46,18 +46,21 @@ class Chain:
             for at, _ in self._readers
         }
         self._promotes = any(self._above.values())
+        self.keeps_stale = False
         self.needs_raw: bool = any(tier.needs_raw for tier in self.tiers)
         self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
 
     def only(self, names: Collection[str]) -> Chain:
         """Some of the tiers, with the fence and the counts of all."""
         part = Chain([tier for tier in self.tiers if tier.counters.name in names], self.codec)
-        part.counters, part.fence = self.counters, self.fence
+        part.counters, part.fence, part.keeps_stale = self.counters, self.fence, self.keeps_stale
         return part
 
-    def item(self, value: object, created: float, ttl: float | None, cost: float | None = None) -> Item:
+    def item(
+        self, value: object, created: float, ttl: float | None, cost: float | None = None, stale_for: float = 0.0
+    ) -> Item:
         """An item of this chain; raises `SerializationError` where it must be serialized and cannot."""
-        item = Item(value, None, self.codec.loads, created, ttl, cost=cost)
+        item = Item(value, None, self.codec.loads, created, ttl, cost=cost, stale_for=0.0 if ttl is None else stale_for)
         if self.needs_raw or (self.isolates and not item.immutable):
             item.raw = self.codec.dumps(value)
         return item
@@ -72,33 +75,47 @@ class Chain:
         with self.fence.enter((key,)) as granted:
             return await self.find(key, granted, with_life=with_life)
 
-    async def find(self, key: str, granted: Mapping[str, Pass], *, with_life: bool = False) -> Item | str:
-        """The item, promoted to the tiers above; or what each tier said."""
+    async def find(
+        self, key: str, granted: Mapping[str, Pass], *, with_life: bool = False, stale: list[Item] | None = None
+    ) -> Item | str:
+        """The fresh item, promoted to the tiers above; or what each tier said. `stale`: takes the stale ones."""
         said: list[str] = []
         for at, tier in self._readers:
             above = self._above[at]
-            item = await tier.read(key, with_life=with_life or bool(above))
+            item = await tier.read(key, with_life=with_life or bool(above) or self.keeps_stale)
             if isinstance(item, Item):
-                if above:
-                    await self._promote(above, {key: item}, granted)
                 item.tier = tier.counters.name
-                return item
+                if item.is_fresh:
+                    if above:
+                        await self._promote(above, {key: item}, granted)
+                    return item
+                if stale is not None:
+                    stale.append(item)
+                item = "stale"
             said.append(f"{tier.counters.name}: {item}")
         self.counters.misses += 1
         return "; ".join(said)
 
-    async def find_many(self, keys: Sequence[str], granted: Mapping[str, Pass]) -> dict[str, Item]:
-        """The found ones, each tier asked once for those still missing."""
+    async def find_many(
+        self, keys: Sequence[str], granted: Mapping[str, Pass], stale: dict[str, list[Item]] | None = None
+    ) -> dict[str, Item]:
+        """The fresh ones, each tier asked once for those still missing. `stale`: takes the stale ones."""
         found: dict[str, Item] = {}
         for at, tier in self._readers:
             missing = [key for key in keys if key not in found]
             if not missing:
                 break
             above = self._above[at]
-            items = await tier.read_many(missing, with_life=bool(above))
-            if items and above:
-                await self._promote(above, items, granted)
-            found |= items
+            items = await tier.read_many(missing, with_life=bool(above) or self.keeps_stale)
+            fresh = {key: item for key, item in items.items() if item.is_fresh}
+            if stale is not None and len(fresh) < len(items):
+                for key, item in items.items():
+                    item.tier = tier.counters.name
+                    if not item.is_fresh:
+                        stale.setdefault(key, []).append(item)
+            if fresh and above:
+                await self._promote(above, fresh, granted)
+            found |= fresh
         self.counters.misses += len(keys) - len(found)
         return found
 
@@ -236,10 +253,12 @@ class NestedTier:
 
     async def read(self, key: str, *, with_life: bool) -> Item | str:
         """The item, or the reasons why there is none."""
-        found = await self.chain.look(key, with_life=with_life)
+        stale: list[Item] = []
+        with self.chain.fence.enter((key,)) as granted:
+            found = await self.chain.find(key, granted, with_life=with_life, stale=stale)
         if isinstance(found, str):
             self.counters.misses += 1
-            return f"({found})"
+            return stale[0] if stale else f"({found})"
         self.counters.hits += 1
         return found
 
@@ -271,7 +290,8 @@ class NestedTier:
             self.counters.skipped += 1
             return None
         try:
-            return self.chain.item(item.for_another(), item.created, shorter(item.ttl, options.max_ttl), item.cost)
+            ttl, stale_for = lives(item.ttl, item.stale_for, options.max_ttl)
+            return self.chain.item(item.for_another(), item.created, ttl, item.cost, stale_for)
         except SerializationError:
             self.counters.skipped += 1
             return None

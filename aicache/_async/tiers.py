@@ -17,7 +17,7 @@ from aicache._kernel.counters import TierCounters
 from aicache._kernel.fence import Pass
 from aicache._kernel.immutable import size_in_memory
 from aicache._kernel.item import Item
-from aicache._kernel.lifetime import shorter
+from aicache._kernel.lifetime import lives
 from aicache.codecs import Codec
 from aicache.errors import (
     BackendError,
@@ -32,6 +32,7 @@ from aicache.protocols import (
     Entry,
     HasDeadline,
     HoldsEntries,
+    KeepsStale,
     SupportsClear,
     SupportsMany,
     SupportsScan,
@@ -61,15 +62,18 @@ class EntryTier:
         self.can_clear = supports(backend, SupportsClear)
         self.can_scan = supports(backend, SupportsScan)
         self._codec = codec
+        self._stale: Any = backend if supports(backend, KeepsStale) else None
 
     async def read(self, key: str, *, with_life: bool) -> Item | str:  # noqa: ARG002 it knows the life of all it has
-        """The item, or the reason why there is none."""
+        """The item, which may be stale, or the reason why there is none."""
         entry = self.backend.peek(key)
-        if entry is None:
-            self.counters.misses += 1
-            return "absent"
-        self.counters.hits += 1
-        return item_of(entry, self._codec, self.backend.clock())
+        if entry is not None:
+            self.counters.hits += 1
+            return item_of(entry, self._codec, self.backend.clock())
+        self.counters.misses += 1
+        if self._stale is not None and (entry := self._stale.peek_stale(key)) is not None:
+            return item_of(entry, self._codec, self._stale.clock())
+        return "absent"
 
     async def read_many(self, keys: Sequence[str], *, with_life: bool) -> dict[str, Item]:
         """The found ones."""
@@ -89,7 +93,8 @@ class EntryTier:
         if fits:
             share = item.immutable or raw is None or not self.backend.isolates
             value, thaw = (item.value, None) if share else (raw, item.thaw)
-            ttl = shorter(item.ttl, options.max_ttl)
+            ttl, stale_for = lives(item.ttl, item.stale_for, options.max_ttl)
+            kept = {"stale": stale_for} if stale_for and self._stale is not None else {}
             fits = self.backend.put(
                 key,
                 value,
@@ -99,6 +104,7 @@ class EntryTier:
                 ttl=ttl,
                 compressed=item.compressed,
                 cost=item.cost,
+                **kept,
             )
         if not fits:
             self.counters.skipped += 1
@@ -189,7 +195,9 @@ class ByteTier:
             counters.misses += 1
             return self._failed(error)
         item = "absent" if data is None else self._open(key, data, left)
-        if isinstance(item, Item):
+        if isinstance(item, Item) and item.stale_for and self._has_ttl and not with_life:
+            return await self.read(key, with_life=True)  # only the store can say whether it is stale
+        if isinstance(item, Item) and item.is_fresh:
             counters.hits += 1
         else:
             counters.misses += 1
@@ -209,8 +217,11 @@ class ByteTier:
             item = self._open(key, data, left)
             if isinstance(item, Item):
                 items[key] = item
-        self.counters.hits += len(items)
-        self.counters.misses += len(keys) - len(items)
+        if self._has_ttl and not with_life and any(item.stale_for for item in items.values()):
+            return await self.read_many(keys, with_life=True)
+        hits = sum([item.is_fresh for item in items.values()])
+        self.counters.hits += hits
+        self.counters.misses += len(keys) - hits
         return items
 
     async def _tried(self, verb: Any, keys: Sequence[str]) -> dict[str, Any]:
@@ -228,14 +239,22 @@ class ByteTier:
         except EnvelopeError as refused:
             self.counters.refused[refused.reason] = self.counters.refused.get(refused.reason, 0) + 1
             return f"refused ({refused.reason})"
-        if self._has_ttl:
-            # The store reads value and life one after the other: another writer's longer life may have come between.
-            left = shorter(left, opened.fresh_for)
-        elif opened.fresh_for is not None:
-            # The store cannot say; the writer's clock and ours can, as far as they agree. A copy is made by this word,
-            # no miss.
-            left = min(opened.fresh_for, opened.created + opened.fresh_for - self._wall_clock())
-        return Item(opened.value, opened.raw, opened.thaw, opened.created, left, compressed=opened.compressed)
+        fresh_for, stale_for = opened.fresh_for, opened.stale_for
+        if fresh_for is not None:
+            if left is not None:
+                # By the store's clock. It reads value and life one after the other: another writer's longer life may
+                # have come between.
+                left = min(left - stale_for, fresh_for)
+            elif self._has_ttl and not stale_for:
+                left = fresh_for
+            else:
+                # The store cannot say; the writer's clock and ours can, as far as they agree. A copy is made by this
+                # word; where there is no time to be stale, it is no miss.
+                left = min(fresh_for, opened.created + fresh_for - self._wall_clock())
+        compressed = opened.compressed
+        return Item(
+            opened.value, opened.raw, opened.thaw, opened.created, left, compressed=compressed, stale_for=stale_for
+        )
 
     # -- writing
 
@@ -293,15 +312,14 @@ class ByteTier:
         if item.packed is None:
             item.packed = self._codec.pack(raw)
             item.compressed = item.packed.compressor != 0
-        ttl = shorter(item.ttl, options.max_ttl)
+        ttl, stale_for = lives(item.ttl, item.stale_for, options.max_ttl)
         age = max(0.0, self._wall_clock() - item.created)
+        fresh_for = None if ttl is None else age + ttl
         try:
-            data = self._codec.seal(
-                key, item.packed, created=item.created, fresh_for=None if ttl is None else age + ttl
-            )
+            data = self._codec.seal(key, item.packed, created=item.created, fresh_for=fresh_for, stale_for=stale_for)
         except SerializationError:  # larger than the codec's bound once it is sealed
             return None
-        return data, ttl
+        return data, None if ttl is None else ttl + stale_for
 
     def drop(self, keys: Sequence[str]) -> int:  # noqa: ARG002 only a tier in this process can forget at once
         """0: this tier has to be asked, and waited for."""
@@ -391,10 +409,12 @@ class ByteTier:
 
 def item_of(entry: Entry, codec: Codec, now: float) -> Item:
     """The item that an in-process backend keeps as `entry`, at the time `now` of its clock."""
-    ttl = None if entry.expires is None else max(0.0, entry.expires - now)
-    if entry.thaw is None:
-        return Item(entry.value, None, codec.loads, entry.created, ttl, compressed=entry.compressed)
-    return Item(entry.thaw(entry.value), entry.value, entry.thaw, entry.created, ttl, compressed=entry.compressed)
+    expires, ends = entry.expires, getattr(entry, "ends", None)
+    ttl = None if expires is None else expires - now
+    stale_for = 0.0 if expires is None or ends is None else ends - expires
+    thaw = entry.thaw
+    value, raw = (entry.value, None) if thaw is None else (thaw(entry.value), entry.value)
+    return Item(value, raw, thaw or codec.loads, entry.created, ttl, compressed=entry.compressed, stale_for=stale_for)
 
 
 def said(options: Tier) -> str:

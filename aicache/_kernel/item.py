@@ -17,14 +17,15 @@ class Item:
     `raw`: its serialized bytes; None where no tier needs them.
     `thaw`: makes a fresh value from `raw`; the `loads` of the serializer that made it.
     `created`: when the value was made, in seconds since the epoch.
-    `ttl`: seconds it still lives; None: no expiry.
+    `ttl`: seconds it is still fresh; None: no expiry; 0 and less: it has been stale for so long.
+    `stale_for`: seconds after its ttl for which it is kept.
     `cost`: what making it again costs, in a unit of the caller's; None: not known.
     `compressed`: whether it is compressed where it is stored as bytes.
     `packed`: `raw` as compressed for byte stores, once a tier has asked for it.
     `tier`: the name of the tier that had it; None for one that comes from a caller or a load.
     """
 
-    __slots__ = ("compressed", "cost", "created", "packed", "raw", "thaw", "tier", "ttl", "value")
+    __slots__ = ("compressed", "cost", "created", "packed", "raw", "stale_for", "thaw", "tier", "ttl", "value")
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Item:
         *,
         compressed: bool = False,
         cost: float | None = None,
+        stale_for: float = 0.0,
     ) -> None:
         self.value = value
         self.raw = raw
@@ -44,8 +46,14 @@ class Item:
         self.ttl = ttl
         self.compressed = compressed
         self.cost = cost
+        self.stale_for = stale_for
         self.packed: Any = None
         self.tier: str | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether its ttl is not yet over. What a store has is, unless it was given time to be stale."""
+        return self.ttl is None or self.ttl > 0 or not self.stale_for
 
     @property
     def immutable(self) -> bool:

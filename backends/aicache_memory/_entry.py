@@ -15,13 +15,14 @@ class Entry:
     `hits`: how often it was hit since it was last looked at, 7 at most; the only field that a reader writes.
     `frequency`: 0 on trial, 1 to 15 once it has been hit. `level`: 4 · log2 of its worth. `priority`: who has least
     goes.
+    `ends`: when it goes; from `expires` until then it is stale.
     `queue`: the number of the queue it stands in, between `older` and `newer`. `home`: the table it is in.
     `bucket`: the entries that end at about the same time; None: it does not end.
     """
 
     __slots__ = (
-        "bucket", "compressed", "created", "expires", "frequency", "hits", "home", "key", "level", "newer", "older",
-        "priority", "queue", "size", "thaw", "value",
+        "bucket", "compressed", "created", "ends", "expires", "frequency", "hits", "home", "key", "level", "newer",
+        "older", "priority", "queue", "size", "thaw", "value",
     )  # fmt: skip
 
     def __init__(
@@ -33,6 +34,7 @@ class Entry:
         created: float,
         expires: float | None,
         compressed: bool = False,
+        stale: float = 0.0,
     ) -> None:
         self.key = key
         self.value = value
@@ -40,6 +42,7 @@ class Entry:
         self.size = size
         self.created = created
         self.expires = expires
+        self.ends = None if expires is None else expires + stale
         self.compressed = compressed
         self.hits = 0
         self.frequency = 0

@@ -84,12 +84,18 @@ class Memory:
         if entry is None:
             return None
         expires = entry.expires
-        if expires is not None and self.clock() >= expires:
-            store.remove(entry)
+        if expires is not None and (now := self.clock()) >= expires:
+            if entry.ends is None or now >= entry.ends:
+                store.remove(entry)
             return None
         if entry.hits < 7:
             entry.hits += 1
         return entry
+
+    def peek_stale(self, key: str) -> Entry | None:
+        """The live entry, though it may have expired, as long as it may be served stale. It is no use of it."""
+        entry = self._store.live.get(key)
+        return None if entry is None or (entry.ends is not None and self.clock() >= entry.ends) else entry
 
     def put(
         self,
@@ -102,10 +108,14 @@ class Memory:
         ttl: float | None,
         compressed: bool = False,
         cost: float | None = None,
+        stale: float = 0.0,
     ) -> bool:
-        """Keep a live entry; False, with nothing left under the key, where it is larger than `max_bytes`."""
+        """Keep a live entry; False, with nothing left under the key, where it is larger than `max_bytes`.
+
+        `stale`: seconds after its ttl for which `peek_stale` still has it.
+        """
         expires = None if ttl is None else self.clock() + ttl
-        entry = Entry(key, value, thaw, size, created, expires, compressed)
+        entry = Entry(key, value, thaw, size, created, expires, compressed, stale)
         return self._store.keep(self._store.live, entry, ttl, cost)
 
     def drop(self, key: str) -> bool:
@@ -150,7 +160,7 @@ class Memory:
     def _scan(self, prefix: str) -> Iterator[str]:
         now = self.clock()
         for key, entry in self._store.snapshot():
-            if key.startswith(prefix) and (entry.expires is None or now < entry.expires):
+            if key.startswith(prefix) and (entry.ends is None or now < entry.ends):
                 yield key
 
     def _info(self) -> dict[str, object]:

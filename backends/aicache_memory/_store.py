@@ -107,8 +107,8 @@ class Store:
             home[key] = entry
             self.bytes += entry.size
             self._eviction.add(entry)
-            if ttl is not None and entry.expires is not None:
-                self._expiry.file(entry, entry.expires, ttl)
+            if ttl is not None and entry.ends is not None:
+                self._expiry.file(entry, entry.ends, ttl)
         return True
 
     def remove(self, entry: Entry) -> bool:
