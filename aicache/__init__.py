@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aicache._async.tiered import TieredCache as TieredCache
+    from aicache._kernel.outcomes import NotModified as NotModified
+    from aicache._kernel.outcomes import Skip as Skip
+    from aicache._kernel.outcomes import Store as Store
+    from aicache._kernel.outcomes import previous as previous
     from aicache._kernel.results import CacheStats as CacheStats
     from aicache._kernel.results import Lookup as Lookup
     from aicache._kernel.results import TierStats as TierStats
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from aicache.codecs import ZstdCompressor as ZstdCompressor
     from aicache.errors import AICacheError as AICacheError
     from aicache.options import UNSET as UNSET
+    from aicache.options import Breaker as Breaker
     from aicache.options import Policy as Policy
     from aicache.options import Tier as Tier
     from aicache.protocols import CacheBackend as CacheBackend
@@ -44,6 +49,7 @@ _HOMES = {
     "AICacheStats": "ai",
     "AIResponseCache": "ai",
     "Answer": "ai",
+    "Breaker": "options",
     "CacheBackend": "protocols",
     "CacheKeyGenerator": "ai",
     "CachePerformanceMonitor": "ai",
@@ -53,9 +59,12 @@ _HOMES = {
     "Lookup": "_kernel.results",
     "Lz4Compressor": "codecs",
     "MsgpackSerializer": "codecs",
+    "NotModified": "_kernel.outcomes",
     "NullCompressor": "codecs",
     "NullPerformanceMonitor": "ai",
     "Policy": "options",
+    "Skip": "_kernel.outcomes",
+    "Store": "_kernel.outcomes",
     "SyncAIResponseCache": "ai",
     "SyncCacheBackend": "protocols",
     "SyncTieredCache": "_sync.tiered",
@@ -68,6 +77,7 @@ _HOMES = {
     "available_backends": "registry",
     "open_backend": "registry",
     "open_sync_backend": "registry",
+    "previous": "_kernel.outcomes",
 }
 
 __all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll] one table, not two

@@ -6,6 +6,7 @@
     │   └── MissingExtraError       a library behind an extra is not installed (also an ImportError)
     ├── ClosedError             the cache or backend was closed before this call
     ├── LoadCancelledError      a factory was cancelled, by itself or as the cache was closed
+    ├── LoadTimeoutError        a factory took longer than the policy's hard_timeout (also a TimeoutError)
     ├── ReentrantLoadError      a factory asked for the key that it is itself loading
     ├── UnsupportedError        the verb needs a capability that a tier's backend does not have
     ├── InvalidArgumentError    a bad argument (also a ValueError)
@@ -16,6 +17,7 @@
     └── BackendError            a store failed or did not answer; inside a cache, a counted miss
         ├── BackendUnavailableError  no connection could be made or kept
         └── BackendTimeoutError     it did not answer within its deadline (also a TimeoutError)
+            └── BackendBusyError        all of our own connections were in use until then; it was not asked
 
 Every message of the first six names the argument, the value and the cure.
 """
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 __all__ = [
     "AICacheError",
+    "BackendBusyError",
     "BackendError",
     "BackendTimeoutError",
     "BackendUnavailableError",
@@ -34,6 +37,7 @@ __all__ = [
     "InvalidTypeError",
     "KeyEncodingError",
     "LoadCancelledError",
+    "LoadTimeoutError",
     "MissingExtraError",
     "ReentrantLoadError",
     "SerializationError",
@@ -82,6 +86,10 @@ class LoadCancelledError(AICacheError):
     """The load that this caller waited for was cancelled, by its own factory or because the cache was closed."""
 
 
+class LoadTimeoutError(AICacheError, TimeoutError):
+    """A factory took longer than the policy's `hard_timeout`, and there was no stale value to serve."""
+
+
 class ReentrantLoadError(AICacheError):
     """A factory waits, directly or through other loads, for the very key it is loading: it would wait for ever."""
 
@@ -123,3 +131,10 @@ class BackendUnavailableError(BackendError):
 
 class BackendTimeoutError(BackendError, TimeoutError):
     """A store did not answer within its deadline, waiting for a connection included."""
+
+
+class BackendBusyError(BackendTimeoutError):
+    """The deadline passed while the call waited for one of our own connections, so the store was never asked.
+
+    A backend that can tell raises this, and no breaker holds it against the store.
+    """

@@ -6,13 +6,14 @@ All times are in seconds.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from math import inf
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from aicache.errors import InvalidArgumentError, InvalidTypeError
+from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError
 
-__all__ = ["UNSET", "Policy", "Tier", "Ttl", "Unset", "check_key", "check_ttl", "check_value"]
+__all__ = ["UNSET", "Breaker", "Policy", "Tier", "Ttl", "Unset", "check_key", "check_ttl", "check_value"]
 
 
 class Unset(enum.Enum):
@@ -59,6 +60,16 @@ def check_value(value: object) -> bytes:
     return bytes(cast("bytes", value))
 
 
+def _checked_span(value: object, name: str) -> float:
+    """Seconds from 0 up, infinity excluded."""
+    if value == 0 and not isinstance(value, bool):
+        return 0.0
+    span = check_ttl(value, name) if value is not None else None
+    if span is None:
+        raise InvalidArgumentError(f"{name} must be seconds from 0 up, got {value!r}; 0 is none")
+    return span
+
+
 def _check_fraction(value: object, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidTypeError(f"{name} must be a fraction such as 0.1, got {value!r}")
@@ -75,19 +86,139 @@ def _check_size(value: object, name: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How long values live.
+    """How long values live, and what is done when a fresh one cannot be had. All times are in seconds.
 
-    `ttl`: seconds a value is fresh; None, the default: until it is evicted or deleted.
+    `ttl`: how long a value is fresh; None, the default: until it is evicted or deleted.
     `jitter`: a fraction from 0 to 1 (1 excluded). Each ttl is shortened by a random part of that fraction, so that
     entries stored together do not end together; a value never lives longer than its ttl says.
+    `refresh_ahead`: a fraction of the ttl, above 0 and below 1. The first hit after it has one load make a new value in
+    the background. None: no refresh before the end.
+    `stale_while_revalidate`: for so long after its ttl a value is still served, at once, while one load makes a new one
+    in the background (RFC 5861).
+    `stale_if_error`: for so long after its ttl a value is served where the factory raises or is late (RFC 5861).
+    `throttle`: how long after a failed load no new one is tried, where there is a value to serve meanwhile.
+    `soft_timeout`: after so long a caller gets the stale value, if there is one; the load goes on and is stored.
+    `hard_timeout`: after so long the load is given up, and its callers get the stale value or `LoadTimeoutError`. (A
+    sync factory cannot be interrupted: it goes on in its thread, and what it makes is stored.)
+    `negative_ttl`: the ttl of an answer that is None; None: that of any other. 0: such an answer is not stored.
+    `store_if`: called with each value that a factory made; where it says False the value is returned and not stored.
+    `abandoned`: what becomes of a load that nobody waits for any more: "cancel", or "complete" and be stored. (A sync
+    load always completes.)
+
+    Raises where the values contradict each other.
     """
 
     ttl: float | None = None
     jitter: float = 0.0
+    refresh_ahead: float | None = None
+    stale_while_revalidate: float = 0.0
+    stale_if_error: float = 0.0
+    throttle: float = 5.0
+    soft_timeout: float | None = None
+    hard_timeout: float | None = None
+    negative_ttl: float | None = None
+    store_if: Callable[[Any], bool] | None = None
+    abandoned: Literal["cancel", "complete"] = "cancel"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ttl", check_ttl(self.ttl))
         _check_fraction(self.jitter, "jitter")
+        for name in ("stale_while_revalidate", "stale_if_error", "throttle"):
+            object.__setattr__(self, name, _checked_span(getattr(self, name), name))
+        for name in ("soft_timeout", "hard_timeout"):
+            object.__setattr__(self, name, check_ttl(getattr(self, name), name))
+        if self.negative_ttl is not None:
+            object.__setattr__(self, "negative_ttl", _checked_span(self.negative_ttl, "negative_ttl"))
+        if self.abandoned not in ("cancel", "complete"):
+            raise InvalidArgumentError(f'abandoned must be "cancel" or "complete", got {self.abandoned!r}')
+        if self.store_if is not None and not callable(cast("object", self.store_if)):
+            raise InvalidTypeError(f"store_if must be a function of the value, or None, got {self.store_if!r}")
+        self._check_refresh()
+        self._check_staleness()
+
+    def said(self) -> str:
+        """The ttl, the jitter and what differs from the defaults, for `describe`."""
+        names = [field.name for field in fields(self)]
+        usual = {field.name: field.default for field in fields(self)}
+        shown = {name: getattr(self, name) for name in names}
+        return ", ".join(
+            [
+                f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+                for name, value in shown.items()
+                if name in ("ttl", "jitter") or value != usual[name]
+            ]
+        )
+
+    @property
+    def stale_for(self) -> float:
+        """How long after its ttl a value is kept."""
+        return max(self.stale_while_revalidate, self.stale_if_error)
+
+    @property
+    def waits_apart(self) -> bool:
+        """Whether a caller may leave before the load has ended, so that it needs a task or a thread of its own."""
+        return bool(self.stale_while_revalidate or self.soft_timeout or self.hard_timeout)
+
+    def _check_refresh(self) -> None:
+        if self.refresh_ahead is None:
+            return
+        _check_fraction(self.refresh_ahead, "refresh_ahead")
+        if not self.refresh_ahead:
+            raise InvalidArgumentError("refresh_ahead is 0, so every hit would load; leave it out, or say 0.8")
+        if self.ttl is None:
+            raise ConfigurationError(
+                "refresh_ahead is a fraction of the ttl and there is no ttl; give ttl=, or leave it out"
+            )
+
+    def _check_staleness(self) -> None:
+        if self.stale_for and self.ttl is None:
+            raise ConfigurationError(
+                "a value without a ttl is never stale; "
+                "give ttl=, or leave stale_while_revalidate and stale_if_error out"
+            )
+        if self.soft_timeout is not None and not self.stale_if_error:
+            raise ConfigurationError(
+                "soft_timeout has no stale value to serve; give stale_if_error=, or use hard_timeout"
+            )
+        soft, hard = self.soft_timeout, self.hard_timeout
+        if soft is not None and hard is not None and soft >= hard:
+            raise ConfigurationError(
+                f"soft_timeout ({soft:g} s) is over only after hard_timeout ({hard:g} s); "
+                "make it shorter, or leave it out"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """When a tier that does not answer is left alone, and when it is tried again.
+
+    `failures`: after so many in a row it is no longer asked: it is a miss at once.
+    `backoff`: seconds until one call, and one only, is let through as a trial. Where that is not answered either, the
+    time doubles; each is shortened by a random part of up to a half.
+    `most`: the longest of these times.
+    """
+
+    failures: int = 3
+    backoff: float = 0.25
+    most: float = 1.0
+
+    def __post_init__(self) -> None:
+        failures = cast("object", self.failures)
+        if isinstance(failures, bool) or not isinstance(failures, int):
+            raise InvalidTypeError(f"failures must be a whole number, got {failures!r}")
+        if failures < 1:
+            raise InvalidArgumentError(
+                f"failures must be at least 1, got {failures!r}; say breaker=None for no breaker"
+            )
+        for name in ("backoff", "most"):
+            seconds = check_ttl(getattr(self, name), name)
+            if seconds is None:
+                raise InvalidArgumentError(f"{name} must be a number of seconds, got {getattr(self, name)!r}")
+            object.__setattr__(self, name, seconds)
+        if self.most < self.backoff:
+            raise InvalidArgumentError(
+                f"most ({self.most:g} s) is shorter than backoff ({self.backoff:g} s); make it as long at least"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +235,7 @@ class Tier:
     bound.
     `on_error`: what a failure or a timeout of this tier is to the caller of the cache: "skip", a counted miss or a
     counted lost write, or "raise", the error itself.
+    `breaker`: when a tier that does not answer is left alone for a while; None: never. For tiers out of this process.
     """
 
     backend: Any
@@ -116,6 +248,7 @@ class Tier:
     max_bytes: int | None = None
     timeout: float | Literal[Unset.UNSET] | None = UNSET
     on_error: Literal["skip", "raise"] = "skip"
+    breaker: Breaker | None = Breaker()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "max_ttl", check_ttl(self.max_ttl, "max_ttl"))
@@ -130,5 +263,9 @@ class Tier:
             object.__setattr__(self, "timeout", check_ttl(self.timeout, "timeout"))
         if self.on_error not in ("skip", "raise"):
             raise InvalidArgumentError(f'on_error must be "skip" or "raise", got {self.on_error!r}')
+        if self.breaker is not None and not isinstance(cast("object", self.breaker), Breaker):
+            raise InvalidTypeError(
+                f"breaker must be a Breaker or None, got {self.breaker!r}; write Breaker(failures=3)"
+            )
         if not (self.read or self.write):
             raise InvalidArgumentError("a tier with read=False and write=False would do nothing; leave it out")

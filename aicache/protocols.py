@@ -26,6 +26,7 @@ __all__ = [
     "Entry",
     "HasDeadline",
     "HoldsEntries",
+    "KeepsStale",
     "Serializer",
     "SupportsClear",
     "SupportsInfo",

@@ -46,14 +46,14 @@ class Chain:
             for at, _ in self._readers
         }
         self._promotes = any(self._above.values())
-        self.keeps_stale = False
+        self.wants_lives = False
         self.needs_raw: bool = any(tier.needs_raw for tier in self.tiers)
         self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
 
     def only(self, names: Collection[str]) -> Chain:
         """Some of the tiers, with the fence and the counts of all."""
         part = Chain([tier for tier in self.tiers if tier.counters.name in names], self.codec)
-        part.counters, part.fence, part.keeps_stale = self.counters, self.fence, self.keeps_stale
+        part.counters, part.fence, part.wants_lives = self.counters, self.fence, self.wants_lives
         return part
 
     def item(
@@ -82,7 +82,7 @@ class Chain:
         said: list[str] = []
         for at, tier in self._readers:
             above = self._above[at]
-            item = await tier.read(key, with_life=with_life or bool(above) or self.keeps_stale)
+            item = await tier.read(key, with_life=with_life or bool(above) or self.wants_lives)
             if isinstance(item, Item):
                 item.tier = tier.counters.name
                 if item.is_fresh:
@@ -106,7 +106,7 @@ class Chain:
             if not missing:
                 break
             above = self._above[at]
-            items = await tier.read_many(missing, with_life=bool(above) or self.keeps_stale)
+            items = await tier.read_many(missing, with_life=bool(above) or self.wants_lives)
             fresh = {key: item for key, item in items.items() if item.is_fresh}
             if stale is not None and len(fresh) < len(items):
                 for key, item in items.items():
@@ -172,7 +172,7 @@ class Chain:
         for at in reversed(range(len(self.tiers))):
             upwards = self.tiers[: at + 1]  # what the tiers below had is gone from all, or they do not answer
             some: list[str] = []
-            async for key in self.tiers[at].scan(prefix):
+            async for key in self.tiers[at].scan(prefix, matches):
                 if matches(key):
                     some.append(key)
                     if len(some) == _SLICE:
@@ -188,7 +188,7 @@ class Chain:
         dropped = 0
         for tier in self.tiers:
             if tier.in_process and tier.can_scan:
-                keys = [key async for key in tier.scan(prefix)]
+                keys = [key async for key in tier.scan(prefix, matches)]
                 dropped += tier.drop([key for key in keys if matches(key)])
         return dropped
 
@@ -309,10 +309,10 @@ class NestedTier:
         """Forget keys; returns how many were there."""
         return await self.chain.remove(keys)
 
-    async def scan(self, prefix: str) -> AsyncIterator[str]:
+    async def scan(self, prefix: str, matches: Callable[[str], bool]) -> AsyncIterator[str]:
         """The keys that begin with `prefix`; one that several of its tiers have comes several times."""
         for tier in self.chain.tiers:
-            async for key in tier.scan(prefix):
+            async for key in tier.scan(prefix, matches):
                 yield key
 
     async def answers(self, key: str) -> bool:

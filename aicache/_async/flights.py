@@ -16,6 +16,7 @@ from aicache._kernel.counters import Counters
 from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
 from aicache.errors import LoadCancelledError, ReentrantLoadError
+from aicache.options import Policy
 
 __all__ = ["Flight", "Flights"]
 
@@ -25,7 +26,7 @@ _current: ContextVar[Flight | None] = ContextVar("aicache_flight", default=None)
 class Flight:
     """One load of one key or more, with the futures of those who wait for it."""
 
-    __slots__ = ("landed", "passes", "task", "waiters", "waits_for")
+    __slots__ = ("completes", "landed", "offered", "passes", "task", "timers", "waiters", "waits_for")
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.waiters: dict[str, list[asyncio.Future[Item | None]]] = {key: [] for key in keys}
@@ -33,6 +34,24 @@ class Flight:
         self.waits_for: list[Flight] = []
         self.task: asyncio.Task[dict[str, Item]] | None = None
         self.landed = False
+        self.completes = False
+        self.offered: dict[str, Item] = {}
+        self.timers: list[asyncio.TimerHandle] = []
+
+    def offer(self, key: str, item: Item, after: float, held: Pass) -> None:
+        """Give a stale value to who still waits after so many seconds, while its pass holds; the load goes on."""
+        if after > 0:
+            loop = asyncio.get_running_loop()
+            self.timers.append(loop.call_later(after, self.offer, key, item, 0, held))
+        elif held.holds:
+            self.completes = True
+            self.offered[key] = item
+            for future in self.waiters[key]:
+                if not future.done():
+                    future.set_result(item)
+
+    def fall_back(self, key: str, item: Item, held: Pass) -> None:
+        """Nothing: here a load that is late ends by itself."""
 
     def may_be_joined(self, key: str) -> bool:
         """False once the key was written or invalidated: who asks now must not get what was loaded before."""
@@ -51,7 +70,7 @@ class Flight:
         waiting = self.waiters[key]
         if future in waiting:
             waiting.remove(future)
-        if not self.landed and self.task is not None and not any(self.waiters.values()):
+        if not (self.landed or self.completes) and self.task is not None and not any(self.waiters.values()):
             self.landed = True  # whoever asks from now on starts afresh
             self.task.cancel()
 
@@ -67,7 +86,7 @@ class Flights:
         self._counters = counters
         self._table: dict[tuple[asyncio.AbstractEventLoop, str], Flight] = {}
 
-    async def run(self, keys: Sequence[str], load: Load) -> dict[str, tuple[Item | None, bool]]:
+    async def run(self, keys: Sequence[str], load: Load, policy: Policy) -> dict[str, tuple[Item | None, bool]]:
         """Each key's item (None: the load did not bring it), and whether it came from a load that was under way
         already.
 
@@ -93,11 +112,14 @@ class Flights:
         boarded = dict(joined)
         if mine:
             flight = self._start(loop, mine, load)
+            flight.completes = policy.abandoned == "complete"
             boarded.update(dict.fromkeys(mine, flight))
         waiting: dict[str, asyncio.Future[Item | None]] = {}
         for key in keys:
             waiting[key] = loop.create_future()
             boarded[key].waiters[key].append(waiting[key])
+            if key in boarded[key].offered:
+                waiting[key].set_result(boarded[key].offered[key])
         if outer is not None:
             outer.waits_for.extend(boarded.values())
         try:
@@ -109,6 +131,14 @@ class Flights:
                 for flight in boarded.values():
                     outer.waits_for.remove(flight)
 
+    def start(self, key: str, load: Load) -> None:
+        """Load in the background, unless that is under way."""
+        loop = asyncio.get_running_loop()
+        flight = self._table.get((loop, key))
+        if flight is None or not flight.may_be_joined(key):
+            self._counters.refreshes += 1
+            self._start(loop, [key], load).completes = True
+
     def _start(self, loop: asyncio.AbstractEventLoop, keys: list[str], load: Load) -> Flight:
         flight = Flight(keys)
         for key in keys:
@@ -119,6 +149,8 @@ class Flights:
 
         def land(task: asyncio.Task[dict[str, Item]]) -> None:
             flight.landed = True
+            for timer in flight.timers:
+                timer.cancel()
             error = LoadCancelledError("the load was cancelled") if task.cancelled() else task.exception()
             for key, waiting in flight.waiters.items():
                 if self._table.get((loop, key)) is flight:

@@ -7,7 +7,9 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
-__all__ = ["IS_ASYNC", "bounded", "call", "check_function"]
+from aicache.errors import LoadTimeoutError
+
+__all__ = ["IS_ASYNC", "bounded", "call", "check_function", "within"]
 
 T = TypeVar("T")
 
@@ -30,3 +32,15 @@ async def call(factory: Callable[..., Any], *arguments: Any) -> Any:
     """The factory's value, awaited where it is an awaitable."""
     value = factory(*arguments)
     return await value if inspect.isawaitable(value) else value
+
+
+async def within(seconds: float, factory: Callable[..., Any], *arguments: Any) -> Any:
+    """`call`, given up after so long; raises `LoadTimeoutError`."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await call(factory, *arguments)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise  # the factory's own
+        raise LoadTimeoutError(f"the factory took longer than hard_timeout={seconds:g} s") from error

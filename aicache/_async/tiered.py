@@ -12,19 +12,20 @@ from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from aicache._async.chain import Chain
 from aicache._async.decorator import CachedFunction, decorate
-from aicache._async.flights import Flight, Flights
-from aicache._async.primitives import call
+from aicache._async.flights import Flights
+from aicache._async.loading import Loads
 from aicache._async.tiers import EntryTier, item_of
 from aicache._async.wiring import wired
-from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys, checked_mapping
+from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys
 from aicache._kernel.item import Item
-from aicache._kernel.lifetime import jittered
+from aicache._kernel.outcomes import Call
 from aicache._kernel.results import CacheStats, Lookup
+from aicache._kernel.throttle import Throttle
 from aicache._kernel.wiring import check_ttl_holds
 from aicache.codecs import Codec
-from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError, SerializationError
+from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
 from aicache.options import UNSET, Policy, Tier, Ttl, check_key, check_ttl
-from aicache.protocols import CacheBackend, Compressor, HoldsEntries, Serializer
+from aicache.protocols import CacheBackend, Compressor, Entry, HoldsEntries, Serializer
 
 __all__ = ["TieredCache"]
 
@@ -51,7 +52,7 @@ class TieredCache:
     `serializer`, `compressor`: how values become bytes for the tiers that store bytes, and how a memory tier keeps
     mutable values apart from its callers; by default msgpack, and lz4 from 1 KiB up. `codec`: both at once, with limits
     and secrets.
-    `wall_clock`, `random`: for tests. Expiry never goes by the wall clock where a store can say how long is
+    `wall_clock`, `clock`, `random`: for tests. Expiry never goes by the wall clock where a store can say how long is
     left.
 
     `get` never raises because a tier failed, unless the tier was given `on_error="raise"`. Raises `ConfigurationError`
@@ -67,6 +68,7 @@ class TieredCache:
         compressor: Compressor | None = None,
         codec: Codec | None = None,
         wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = _random.random,
     ) -> None:
         if codec is not None and (serializer is not None or compressor is not None):
@@ -75,10 +77,12 @@ class TieredCache:
             )
         self._codec = Codec(serializer, compressor) if codec is None else codec
         self._policy = policy
+        self._call = Call(policy, UNSET, None)
         self._wall_clock = wall_clock
         self._random = random
+        self._throttle = Throttle(clock)
         options = [tier if isinstance(tier, Tier) else Tier(backend=tier) for tier in tiers]
-        chain = Chain(wired(options, self._codec, wall_clock, type(self).__name__), self._codec)
+        chain = Chain(wired(options, self._codec, wall_clock, type(self).__name__, clock, random), self._codec)
         check_ttl_holds(policy, options)
         self._counters = chain.counters
         self._flights = Flights(self._counters)
@@ -87,7 +91,10 @@ class TieredCache:
 
     def _stand_on(self, chain: Chain) -> None:
         front = chain.tiers[0]
+        self._refreshes = self._policy.refresh_ahead is not None
+        chain.wants_lives = bool(self._policy.stale_for or self._refreshes)
         self._chain = chain
+        self._loads = Loads(chain, self._flights, self._throttle, self._wall_clock, self._random)
         self._front = front.counters
         self._peek: Callable[[str], Any] = _nothing
         self._front_clock: Callable[[], float] = self._wall_clock
@@ -161,7 +168,8 @@ class TieredCache:
         """
         self._check_open()
         ttl = self._policy.ttl if ttl is UNSET else check_ttl(ttl)
-        await self._chain.write({check_key(key): self._item(value, ttl, checked_cost(cost, value))})
+        item = self._loads.item(value, ttl, checked_cost(cost, value), self._call)
+        await self._chain.write({check_key(key): item})
 
     async def delete(self, key: str) -> bool:
         """Forget the key in every tier; say whether any of them had it."""
@@ -170,10 +178,24 @@ class TieredCache:
     # async-only: begin
     @overload
     async def get_or_set(
-        self, key: str, factory: Callable[[], Awaitable[T]], *, ttl: Ttl = UNSET, cost: Cost = None
+        self,
+        key: str,
+        factory: Callable[[], Awaitable[T]],
+        *,
+        ttl: Ttl = UNSET,
+        cost: Cost = None,
+        policy: Policy | None = None,
     ) -> T: ...
     @overload
-    async def get_or_set(self, key: str, factory: Callable[[], T], *, ttl: Ttl = UNSET, cost: Cost = None) -> T: ...
+    async def get_or_set(
+        self,
+        key: str,
+        factory: Callable[[], T],
+        *,
+        ttl: Ttl = UNSET,
+        cost: Cost = None,
+        policy: Policy | None = None,
+    ) -> T: ...
     # async-only: end
     async def get_or_set(
         self,
@@ -183,38 +205,47 @@ class TieredCache:
         *,
         ttl: Ttl = UNSET,
         cost: Cost = None,
+        policy: Policy | None = None,
     ) -> Any:  # async-only
         # sync: ) -> T:
         """The value, made and stored by `factory` on a miss: once in this process, however many callers ask meanwhile.
 
-        `ttl`, `cost`: as for `set`. `factory`: called without arguments; returns the value or an awaitable of it. What
-        it raises reaches every caller that waits for it, and nothing is stored. A value that cannot be kept exactly is
-        returned all the same, and counted. A caller that is cancelled harms no other; when the last one is, so is the
-        load. Raises `ReentrantLoadError` where the factory waits for its own key.
+        `ttl`, `cost`: as for `set`. `policy`: instead of the cache's, for this call. `factory`: called without
+        arguments; returns the value, a `Store`, `Skip` or `NotModified`, or an awaitable of one. What it raises reaches
+        every caller that waits for it, unless the policy has a stale value served, and nothing is stored. A value that
+        cannot be kept exactly is returned all the same, and counted. A caller that is cancelled harms no other; when
+        the last one is, so is the load, unless the policy says otherwise. Raises `ReentrantLoadError` where the
+        factory waits for its own key, and `LoadTimeoutError`.
         """
         try:
             entry = self._peek(key)
         except TypeError:
             check_key(key)
             raise
-        if ttl is not UNSET:
-            ttl = check_ttl(ttl)
         if entry is not None:
             self._front.hits += 1
+            if self._refreshes or ttl is not UNSET or policy is not None:
+                self._refresh_if_due(key, entry, factory, self._asked(policy, ttl, cost))
             thaw = entry.thaw
             value: Any = entry.value if thaw is None else thaw(entry.value)
             return value
-        item, joined = await self._obtain(key, factory, ttl, cost)
+        item, joined = await self._obtain(key, factory, self._asked(policy, ttl, cost))
         loaded: Any = item.for_another() if joined else item.value
         return loaded
 
     async def lookup_or_set(
-        self, key: str, factory: Callable[[], Any], *, ttl: Ttl = UNSET, cost: Cost = None
+        self,
+        key: str,
+        factory: Callable[[], Any],
+        *,
+        ttl: Ttl = UNSET,
+        cost: Cost = None,
+        policy: Policy | None = None,
     ) -> Lookup:
         """`get_or_set`, with where the value came from: where a factory made it, `found` is False and `reason` says
         whether this call's load or one under way ("loaded", "joined").
         """
-        item, joined = await self._obtain(key, factory, ttl if ttl is UNSET else check_ttl(ttl), cost)
+        item, joined = await self._obtain(key, factory, self._asked(policy, ttl, cost))
         reason = None if item.tier is not None else "joined" if joined else "loaded"
         return self._told(item, item.for_another() if joined else item.value, reason)
 
@@ -236,7 +267,7 @@ class TieredCache:
         """
         self._check_open()
         ttl = self._policy.ttl if ttl is UNSET else check_ttl(ttl)
-        items = {check_key(key): self._item(value, ttl) for key, value in mapping.items()}
+        items = {check_key(key): self._loads.item(value, ttl, None, self._call) for key, value in mapping.items()}
         if items:
             await self._chain.write(items)
 
@@ -246,6 +277,7 @@ class TieredCache:
         factory: Callable[[list[str]], Awaitable[Mapping[str, T]]] | Callable[[list[str]], Mapping[str, T]],
         *,
         ttl: Ttl = UNSET,
+        policy: Policy | None = None,
     ) -> dict[str, T]:
         """The values of all keys, in the order asked; `factory` gets the list of the missing ones and returns their
         values.
@@ -254,8 +286,7 @@ class TieredCache:
         left out; one that it was not asked for is ignored. What it raises reaches the caller, and nothing is stored.
         """
         self._check_open()
-        if ttl is not UNSET:
-            ttl = check_ttl(ttl)
+        asked = self._asked(policy, ttl, None)
         check_factory(factory)
         wanted = checked_keys(keys)
         if not wanted:
@@ -265,7 +296,7 @@ class TieredCache:
         values = {key: entry.value if entry.thaw is None else entry.thaw(entry.value) for key, entry in at_hand.items()}
         missing = [key for key in wanted if key not in at_hand]
         if missing:
-            loaded = await self._flights.run(missing, partial(self._load_many, factory, ttl))
+            loaded = await self._loads.obtain_many(missing, factory, asked)
             for key, (item, joined) in loaded.items():
                 if item is not None:
                     values[key] = item.for_another() if joined else item.value
@@ -333,7 +364,7 @@ class TieredCache:
 
     def describe(self) -> str:
         """What will really happen, a line for the policy and one for each tier."""
-        lines = [f"{type(self).__name__}: ttl={self._policy.ttl}, jitter={self._policy.jitter:g}"]
+        lines = [f"{type(self).__name__}: {self._policy.said()}"]
         for number, tier in enumerate(self._chain.tiers, 1):
             lines.append(f"{number}. {tier.describe()}")
         return "\n".join(lines)
@@ -361,69 +392,26 @@ class TieredCache:
             created=item.created,
             age=max(0.0, self._wall_clock() - item.created),
             ttl_left=item.ttl,
+            stale=not item.is_fresh,
             compressed=item.compressed,
             reason=reason,
         )
 
-    # -- loading
+    def _asked(self, policy: Policy | None, ttl: Ttl, cost: Cost) -> Call:
+        if policy is None and ttl is UNSET and cost is None:
+            return self._call
+        return Call(policy or self._policy, ttl if ttl is UNSET else check_ttl(ttl), cost)
 
-    async def _obtain(self, key: str, factory: Callable[[], Any], ttl: Ttl, cost: Cost) -> tuple[Item, bool]:
-        """The item, found or loaded, and whether by a load that was under way already."""
+    def _refresh_if_due(self, key: str, entry: Entry, factory: Callable[[], Any], asked: Call) -> None:
+        left = None if entry.expires is None else entry.expires - self._front_clock()
+        if self._loads.is_due(left, asked):
+            self._loads.refresh(key, factory, asked)
+
+    async def _obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> tuple[Item, bool]:
         self._check_open()
         check_key(key)
         check_factory(factory)
-        while True:
-            item, joined = (await self._flights.run([key], partial(self._load_one, factory, ttl, cost)))[key]
-            if item is not None:  # else the load of many that this joined did not bring the key
-                return item, joined
-
-    def _item(self, value: object, ttl: float | None, cost: float | None = None) -> Item:
-        return self._chain.item(value, self._wall_clock(), jittered(ttl, self._policy.jitter, self._random()), cost)
-
-    def _loaded(self, value: object, ttl: Ttl, cost: Cost = None) -> tuple[Item, bool]:
-        """An item for what a factory returned, and whether it can be stored."""
-        said = checked_cost(cost, value)
-        try:
-            return self._item(value, self._policy.ttl if ttl is UNSET else ttl, said), True
-        except SerializationError:
-            self._counters.unserializable += 1
-            return Item(value, None, self._codec.loads, self._wall_clock(), None), False
-
-    async def _load_one(
-        self, factory: Callable[[], Any], ttl: Ttl, cost: Cost, flight: Flight, keys: list[str]
-    ) -> dict[str, Item]:
-        key = keys[0]
-        with self._chain.fence.enter(keys) as granted:
-            flight.passes = granted
-            found = await self._chain.find(key, granted)
-            if not isinstance(found, str):
-                return {key: found}
-            item, keep = self._loaded(await self._called(factory), ttl, cost)
-            if keep:
-                await self._chain.fill({key: item}, granted)
-            return {key: item}
-
-    async def _load_many(
-        self, factory: Callable[..., Any], ttl: Ttl, flight: Flight, keys: list[str]
-    ) -> dict[str, Item]:
-        with self._chain.fence.enter(keys) as granted:
-            flight.passes = granted
-            items = await self._chain.find_many(keys, granted)
-            missing = [key for key in keys if key not in items]
-            if not missing:
-                return items
-            values = checked_mapping(await self._called(factory, missing))
-            loaded = {key: self._loaded(values[key], ttl) for key in missing if key in values}
-            await self._chain.fill({key: item for key, (item, keep) in loaded.items() if keep}, granted)
-            return items | {key: item for key, (item, _) in loaded.items()}
-
-    async def _called(self, factory: Callable[..., Any], *arguments: Any) -> Any:
-        self._counters.loads += 1
-        try:
-            return await call(factory, *arguments)
-        except Exception:
-            self._counters.load_errors += 1
-            raise
+        return await self._loads.obtain(key, factory, asked)
 
     def _check_open(self) -> None:
         if self._flights.closed:

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from aicache._kernel.guard import Guard
 from aicache._kernel.results import CacheStats, TierStats
 
 __all__ = ["Counters", "TierCounters"]
 
 
 class TierCounters:
-    """What one tier counts; the fields are those of `TierStats`."""
+    """What one tier counts; the fields are those of `TierStats`. `guard`: counts, too, in a tier that has one."""
 
     __slots__ = (
-        "errors", "hits", "misses", "name", "promotions", "raw_bytes", "refused", "skipped", "stored_bytes", "timeouts",
-        "writes",
+        "bypassed", "errors", "guard", "hits", "misses", "name", "promotions", "raw_bytes", "refused", "skipped",
+        "stored_bytes", "timeouts", "writes",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.hits = self.misses = self.errors = self.timeouts = 0
         self.writes = self.promotions = self.skipped = self.raw_bytes = self.stored_bytes = 0
+        self.bypassed = 0
         self.refused: dict[str, int] = {}
+        self.guard: Guard | None = None
 
     def snapshot(self) -> TierStats:
         """The counts as they are now."""
+        guard = self.guard
         return TierStats(
             name=self.name,
             hits=self.hits,
@@ -37,16 +41,25 @@ class TierCounters:
             skipped=self.skipped,
             raw_bytes=self.raw_bytes,
             stored_bytes=self.stored_bytes,
+            bypassed=self.bypassed,
+            pending=0 if guard is None else guard.pending,
+            replayed=0 if guard is None else guard.replayed,
+            dropped=0 if guard is None else guard.dropped,
         )
 
 
 class Counters:
     """What a cache counts beside its tiers; the fields are those of `CacheStats`."""
 
-    __slots__ = ("joins", "load_errors", "loads", "misses", "overtaken", "unserializable")
+    __slots__ = (
+        "joins", "load_errors", "load_timeouts", "loads", "misses", "overtaken", "refreshes", "skips", "stale",
+        "unserializable",
+    )  # fmt: skip
 
     def __init__(self) -> None:
-        self.misses = self.loads = self.load_errors = self.joins = self.unserializable = self.overtaken = 0
+        self.misses = self.loads = self.load_errors = self.load_timeouts = self.joins = 0
+        self.unserializable = self.overtaken = self.refreshes = self.stale = 0
+        self.skips: dict[str, int] = {}
 
     def snapshot(self, tiers: tuple[TierStats, ...]) -> CacheStats:
         """The counts as they are now, with those of the tiers."""
@@ -55,6 +68,10 @@ class Counters:
             misses=self.misses,
             loads=self.loads,
             load_errors=self.load_errors,
+            load_timeouts=self.load_timeouts,
+            refreshes=self.refreshes,
+            stale=self.stale,
+            skips=MappingProxyType(dict(self.skips)),
             joins=self.joins,
             unserializable=self.unserializable,
             overtaken=self.overtaken,

@@ -20,12 +20,25 @@ class Item:
     `ttl`: seconds it is still fresh; None: no expiry; 0 and less: it has been stale for so long.
     `stale_for`: seconds after its ttl for which it is kept.
     `cost`: what making it again costs, in a unit of the caller's; None: not known.
+    `skipped`: why it is not stored; None: it is.
     `compressed`: whether it is compressed where it is stored as bytes.
     `packed`: `raw` as compressed for byte stores, once a tier has asked for it.
     `tier`: the name of the tier that had it; None for one that comes from a caller or a load.
     """
 
-    __slots__ = ("compressed", "cost", "created", "packed", "raw", "stale_for", "thaw", "tier", "ttl", "value")
+    __slots__ = (
+        "compressed",
+        "cost",
+        "created",
+        "packed",
+        "raw",
+        "skipped",
+        "stale_for",
+        "thaw",
+        "tier",
+        "ttl",
+        "value",
+    )
 
     def __init__(
         self,
@@ -48,6 +61,7 @@ class Item:
         self.cost = cost
         self.stale_for = stale_for
         self.packed: Any = None
+        self.skipped: str | None = None
         self.tier: str | None = None
 
     @property

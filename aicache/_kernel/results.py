@@ -42,12 +42,17 @@ class TierStats:
     """Counts of one tier since the cache was built.
 
     `hits`, `misses`: look-ups that reached this tier. A failure, a timeout and a refusal are misses too.
-    `errors`, `timeouts`: calls that failed or did not answer in time; what they were to write or delete was not.
+    `errors`, `timeouts`: calls that failed or did not answer in time; for what they were to write or delete, see
+    `pending`.
     `refused`: entries that were there and not trusted, by reason.
     `writes`: values stored, the promoted ones among them; `promotions`: those copied up from a lower tier.
     `skipped`: values that did not fit the tier's bounds.
     `raw_bytes`, `stored_bytes`: sizes of what was written, as serialized and as stored (compressed, in its envelope);
     both 0 for an in-process tier, which stores no envelopes.
+    `bypassed`: calls not made because the tier's breaker was open.
+    `pending`: writes and invalidations that the tier has missed so far, by key; until it has caught up it is not
+    believed about these keys. `replayed`: those that were made up for. `dropped`: those that were too many to be kept
+    by name; they are made up for too, together with some others.
     """
 
     name: str
@@ -61,6 +66,10 @@ class TierStats:
     skipped: int = 0
     raw_bytes: int = 0
     stored_bytes: int = 0
+    bypassed: int = 0
+    pending: int = 0
+    replayed: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,10 @@ class CacheStats:
 
     `hits`: look-ups answered by some tier; `misses`: by none.
     `loads`: calls of a factory; `load_errors`: those that raised.
+    `load_timeouts`: those of them that took longer than the policy's `hard_timeout`.
+    `refreshes`: loads in the background, ahead of a value's end or after it.
+    `stale`: callers who were served a value past its ttl.
+    `skips`: values that a factory returned and that were not stored, by the policy's or the factory's reason.
     `joins`: callers who got the answer of a load that was under way, instead of making one: stampedes avoided.
     `unserializable`: values that a factory returned and that cannot be kept; their callers got them all the same.
     `overtaken`: values not stored because their key was written or invalidated while they were on their way.
@@ -79,6 +92,10 @@ class CacheStats:
     misses: int
     loads: int
     load_errors: int
+    load_timeouts: int = 0
+    refreshes: int = 0
+    stale: int = 0
+    skips: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     joins: int
     unserializable: int
     overtaken: int
@@ -93,6 +110,7 @@ class CacheStats:
     def to_dict(self) -> dict[str, Any]:
         """The same as plain dicts and lists, for JSON."""
         plain = {name: getattr(self, name) for name in self.__slots__ if name != "tiers"}
+        plain["skips"] = dict(self.skips)
         tiers = [
             {**{n: getattr(tier, n) for n in tier.__slots__}, "refused": dict(tier.refused)} for tier in self.tiers
         ]

@@ -1,6 +1,7 @@
 """Single flight: one load of a key at a time, however many threads want it. Written by hand in both flavours.
 
-The first caller loads in its own thread; the others wait for it. A factory that waits, directly or through other loads,
+The first caller loads in its own thread; the others wait for it. Where the policy lets callers leave before the end, and
+in the background, the load has a thread of its own. A factory that waits, directly or through other loads,
 for the load it is part of would wait for ever: who waits for whom is known, so that is refused. An interrupt (Ctrl-C)
 of the thread that loads is its own: one of those who wait loads in its place.
 """
@@ -9,29 +10,37 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from time import monotonic
 from typing import Final
 
 from aicache._kernel.counters import Counters
 from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
-from aicache.errors import ReentrantLoadError
+from aicache.errors import LoadTimeoutError, ReentrantLoadError
+from aicache.options import Policy
 
 __all__ = ["Flight", "Flights"]
 
 _current: ContextVar[Flight | None] = ContextVar("aicache_sync_flight", default=None)
 _waits: Final = threading.Lock()  # over who waits for whom, across all caches
+_LAST_WAIT: Final = 5.0  # seconds that closing waits for a load in the background
 
 
 class Flight:
-    """One load of one key or more, in the thread of its first caller."""
+    """One load of one key or more, in the thread of its first caller or one of its own."""
 
-    __slots__ = ("done", "error", "interrupted", "items", "landed", "passes", "waits_for")
+    __slots__ = (
+        "changed", "error", "fallbacks", "interrupted", "items", "landed", "offers", "passes", "started", "waits_for",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.passes: Mapping[str, Pass] = {}
         self.waits_for: list[Flight] = []
-        self.done = threading.Event()
+        self.changed = threading.Condition()
+        self.started = monotonic()
+        self.offers: dict[str, tuple[Item, float, Pass]] = {}
+        self.fallbacks: dict[str, tuple[Item, Pass]] = {}
         self.landed = False
         self.items: dict[str, Item] = {}
         self.error: Exception | None = None
@@ -46,6 +55,41 @@ class Flight:
         """Whether this load waits for `other`, through any number of loads."""
         return self is other or any(flight.reaches(other) for flight in self.waits_for)
 
+    def offer(self, key: str, item: Item, after: float, held: Pass) -> None:
+        """Give a stale value to who still waits after so many seconds, while its pass holds; the load goes on."""
+        with self.changed:
+            self.offers[key] = item, monotonic() + after, held
+            self.changed.notify_all()
+
+    def fall_back(self, key: str, item: Item, held: Pass) -> None:
+        """A stale value for those who leave because the load is late."""
+        self.fallbacks[key] = item, held
+
+    def wait(self, key: str, hard_timeout: float | None) -> Item | None:
+        """Wait until the load has ended, or for a stale value; raises `LoadTimeoutError`."""
+        with self.changed:
+            while True:
+                now = monotonic()
+                times: list[float] = []
+                if key in self.offers:
+                    item, at, held = self.offers[key]
+                    if now >= at and held.holds:
+                        return item
+                    times += [at] if now < at else []
+                if self.landed:
+                    return None
+                if hard_timeout is not None:
+                    late = self.started + hard_timeout
+                    if now >= late:
+                        return self._late(key, hard_timeout)
+                    times.append(late)
+                self.changed.wait(min(times) - now if times else None)
+
+    def _late(self, key: str, hard_timeout: float) -> Item:
+        if key in self.fallbacks and self.fallbacks[key][1].holds:
+            return self.fallbacks[key][0]
+        raise LoadTimeoutError(f"the factory took longer than hard_timeout={hard_timeout:g} s")
+
     def fly(self, keys: list[str], load: Load) -> None:
         """Load in this thread; what it raises is kept for everybody who waits."""
         token = _current.set(self)
@@ -58,8 +102,9 @@ class Flight:
             self.interrupted = False
         finally:
             _current.reset(token)
-            self.landed = True
-            self.done.set()
+            with self.changed:
+                self.landed = True
+                self.changed.notify_all()
 
 
 Load = Callable[[Flight, list[str]], dict[str, Item]]
@@ -73,8 +118,9 @@ class Flights:
         self._counters = counters
         self._table: dict[str, Flight] = {}
         self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
 
-    def run(self, keys: Sequence[str], load: Load) -> dict[str, tuple[Item | None, bool]]:
+    def run(self, keys: Sequence[str], load: Load, policy: Policy) -> dict[str, tuple[Item | None, bool]]:
         """Each key's item (None: the load did not bring it), and whether it came from a load that was under way
         already.
 
@@ -103,9 +149,11 @@ class Flights:
         self._counters.joins += len(joined)
         try:
             rest = [key for key in keys if key not in joined]
-            if rest:
+            if rest and policy.waits_apart:
+                self._fly_apart(mine, rest, load)
+            elif rest:
                 self._fly(mine, rest, load)
-            return {key: (self._outcome(key, joined.get(key, mine), load), key in joined) for key in keys}
+            return {key: (self._outcome(key, joined.get(key, mine), load, policy), key in joined) for key in keys}
         finally:
             if outer is not None:
                 with _waits:
@@ -121,14 +169,39 @@ class Flights:
                     if self._table.get(key) is flight:
                         del self._table[key]
 
-    def _outcome(self, key: str, flight: Flight, load: Load) -> Item | None:
-        flight.done.wait()
+    def start(self, key: str, load: Load) -> None:
+        """Load in the background, unless that is under way."""
+        with self._lock:
+            flight = self._table.get(key)
+            if flight is not None and flight.may_be_joined(key):
+                return
+            flight = self._table[key] = Flight()
+        self._counters.refreshes += 1
+        self._fly_apart(flight, [key], load)
+
+    def _fly_apart(self, flight: Flight, keys: list[str], load: Load) -> None:
+        def fly() -> None:
+            try:
+                self._fly(flight, keys, load)
+            finally:
+                self._threads.discard(thread)
+
+        thread = threading.Thread(target=copy_context().run, args=(fly,), name="aicache-load", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _outcome(self, key: str, flight: Flight, load: Load, policy: Policy) -> Item | None:
+        stale = flight.wait(key, policy.hard_timeout)
+        if stale is not None:
+            return stale
         if flight.interrupted:
-            return self.run([key], load)[key][0]
+            return self.run([key], load, policy)[key][0]
         if flight.error is not None:
             raise flight.error
         return flight.items.get(key)
 
     def close(self) -> None:
-        """Only note it: each load ends in the thread of its caller."""
+        """Wait for the loads in the background, 5 s each at most; the others end in the threads of their callers."""
         self.closed = True
+        for thread in tuple(self._threads):
+            thread.join(_LAST_WAIT)

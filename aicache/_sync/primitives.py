@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from aicache.errors import ConfigurationError, InvalidTypeError
 
-__all__ = ["IS_ASYNC", "bounded", "call", "check_function"]
+__all__ = ["IS_ASYNC", "bounded", "call", "check_function", "within"]
 
 T = TypeVar("T")
 
@@ -37,3 +37,8 @@ def call(factory: Callable[..., Any], *arguments: Any) -> Any:
             f"factory must return a value here, got a coroutine from {factory!r}; use TieredCache for async factories"
         )
     return value
+
+
+def within(seconds: float, factory: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ARG001 see flights.py
+    """`call`: nothing can interrupt a thread, so those who wait for it leave after `seconds`, and it goes on."""
+    return call(factory, *arguments)

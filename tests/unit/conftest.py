@@ -179,7 +179,7 @@ class Flavour:
     def cache(self, *tiers: Any, **options: Any) -> Any:
         """A cache; other caches made here can be among its tiers."""
         inner = [tier.inner if isinstance(tier, Awaited) else tier for tier in tiers]
-        options = {"wall_clock": self.clock, **options}
+        options = {"wall_clock": self.clock, "clock": self.clock, **options}
         return TieredCache(inner, **options) if self.is_async else Awaited(SyncTieredCache(inner, **options))
 
     def part(self, cache: Any, *tiers: str) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicache.errors import AICacheError, InvalidArgumentError, InvalidTypeError
+from aicache.errors import AICacheError, ConfigurationError, InvalidArgumentError, InvalidTypeError
 from aicache.options import UNSET, Policy, Tier, Unset, check_key, check_ttl
 
 BACKEND = object()
@@ -62,7 +62,39 @@ class TestTTL:
 
 class TestPolicy:
     def test_by_default_nothing_expires(self) -> None:
-        assert dataclasses.asdict(Policy()) == {"ttl": None, "jitter": 0.0}
+        policy = Policy()
+        assert (policy.ttl, policy.jitter, policy.refresh_ahead, policy.stale_for) == (None, 0.0, None, 0.0)
+        assert (policy.soft_timeout, policy.hard_timeout, policy.negative_ttl, policy.store_if) == (None,) * 4
+
+    @pytest.mark.parametrize(
+        ("said", "kind", "complaint"),
+        [
+            ({"refresh_ahead": 0.8}, ConfigurationError, "refresh_ahead is a fraction of the ttl and there is no ttl"),
+            ({"ttl": 9, "refresh_ahead": 0}, InvalidArgumentError, "refresh_ahead is 0"),
+            ({"ttl": 9, "refresh_ahead": 1}, InvalidArgumentError, "refresh_ahead must be at least 0 and below 1"),
+            ({"stale_if_error": 60}, ConfigurationError, "a value without a ttl is never stale"),
+            ({"stale_while_revalidate": 60}, ConfigurationError, "a value without a ttl is never stale"),
+            ({"ttl": 9, "stale_if_error": -1}, InvalidArgumentError, "stale_if_error must be more than 0"),
+            ({"ttl": 9, "stale_if_error": None}, InvalidArgumentError, "stale_if_error must be seconds from 0 up"),
+            ({"ttl": 9, "stale_if_error": inf}, InvalidArgumentError, "stale_if_error must be seconds from 0 up"),
+            ({"ttl": 9, "stale_if_error": "1"}, InvalidTypeError, "stale_if_error must be seconds"),
+            ({"soft_timeout": 1}, ConfigurationError, "soft_timeout has no stale value to serve"),
+            (
+                {"ttl": 9, "stale_if_error": 9, "soft_timeout": 2, "hard_timeout": 2},
+                ConfigurationError,
+                "soft_timeout (2 s) is over only after hard_timeout (2 s)",
+            ),
+            ({"hard_timeout": 0}, InvalidArgumentError, "hard_timeout must be more than 0"),
+            ({"negative_ttl": -1}, InvalidArgumentError, "negative_ttl must be more than 0"),
+            ({"store_if": 1}, InvalidTypeError, "store_if must be a function"),
+            ({"abandoned": "forget"}, InvalidArgumentError, 'abandoned must be "cancel" or "complete"'),
+        ],
+    )
+    def test_what_contradicts_itself_is_refused(
+        self, said: dict[str, Any], kind: type[Exception], complaint: str
+    ) -> None:
+        with refused(kind, complaint):
+            Policy(**said)
 
     @pytest.mark.parametrize("ttl", [0, -1, nan, -inf])
     def test_ttl_is_checked(self, ttl: float) -> None:

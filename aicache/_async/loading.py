@@ -1,0 +1,216 @@
+"""Loads: what is found is handed out, what is not is made by a factory, once, and stored; stale values stand in.
+
+`aicache._kernel.outcomes` decides what a factory's answer comes to, `flights` sees that there is one load at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from aicache._async.chain import Chain
+from aicache._async.flights import Flight, Flights
+from aicache._async.primitives import call, within
+from aicache._kernel.checks import checked_mapping
+from aicache._kernel.fence import Pass
+from aicache._kernel.item import Item
+from aicache._kernel.lifetime import jittered
+from aicache._kernel.outcomes import Call, made, previous_value
+from aicache._kernel.results import Lookup
+from aicache._kernel.throttle import Throttle
+from aicache.errors import LoadTimeoutError, SerializationError
+from aicache.options import UNSET
+
+__all__ = ["Loads"]
+
+
+class Loads:
+    """The loads of one cache."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        flights: Flights,
+        throttle: Throttle,
+        wall_clock: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
+        self._chain = chain
+        self._counters = chain.counters
+        self._flights = flights
+        self._throttle = throttle
+        self._wall_clock = wall_clock
+        self._random = random
+
+    def item(self, value: object, ttl: float | None, cost: float | None, asked: Call) -> Item:
+        """An item of this cache; raises `SerializationError`."""
+        policy = asked.policy
+        return self._chain.item(
+            value, self._wall_clock(), jittered(ttl, policy.jitter, self._random()), cost, policy.stale_for
+        )
+
+    async def obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> tuple[Item, bool]:
+        """The item, found or loaded or stale, and whether by a load that was under way already."""
+        policy = asked.policy
+        load = partial(self._load_one, factory, asked, False)
+        while True:
+            item, joined = (await self._flights.run([key], load, policy))[key]
+            if item is None:
+                continue  # the load of many that this joined did not bring the key
+            if item.tier is not None:
+                if not item.is_fresh:
+                    self._counters.stale += 1
+                elif policy.refresh_ahead is not None and self.is_due(item.ttl, asked):
+                    self.refresh(key, factory, asked)
+            return item, joined
+
+    async def obtain_many(
+        self, keys: Sequence[str], factory: Callable[..., Any], asked: Call
+    ) -> dict[str, tuple[Item | None, bool]]:
+        """The same for many; None for those that the factory did not bring."""
+        got = await self._flights.run(keys, partial(self._load_many, factory, asked), asked.policy)
+        self._counters.stale += sum([item is not None and not item.is_fresh for item, _ in got.values()])
+        return got
+
+    def is_due(self, ttl: float | None, asked: Call) -> bool:
+        """Whether a value that is fresh for `ttl` seconds more is to be made anew ahead of its end."""
+        whole = asked.policy.ttl if asked.ttl is UNSET else asked.ttl
+        ahead = asked.policy.refresh_ahead
+        if ttl is None or whole is None or ahead is None:
+            return False
+        return ttl < (1 - ahead) * whole
+
+    def refresh(self, key: str, factory: Callable[[], Any], asked: Call) -> None:
+        """Make a new value in the background, unless that is under way, or has just failed."""
+        if not self._throttle.holds(key):
+            self._flights.start(key, partial(self._load_one, factory, asked, True))
+
+    async def _load_one(
+        self, factory: Callable[[], Any], asked: Call, renew: bool, flight: Flight, keys: list[str]
+    ) -> dict[str, Item]:
+        key, policy = keys[0], asked.policy
+        with self._chain.fence.enter(keys) as granted:
+            flight.passes = granted
+            stale: list[Item] = []
+            found = await self._chain.find(key, granted, stale=stale)
+            if not isinstance(found, str):
+                if not renew:
+                    return {key: found}
+                old: Item | None = found
+            else:
+                old = self._usable(stale, asked)
+            if old is not None and not renew and self._stand_in(flight, key, old, asked):
+                return {key: old}
+            try:
+                item = await self._made(factory, asked, old)
+            except Exception:
+                self._throttle.hold(key, policy.throttle)
+                if old is not None and _may_stand_in(old, policy.stale_if_error) and granted[key].holds:
+                    return {key: old}
+                raise
+            if item.skipped is None:
+                await self._chain.fill({key: item}, granted)
+            return {key: item}
+
+    async def _load_many(
+        self, factory: Callable[..., Any], asked: Call, flight: Flight, keys: list[str]
+    ) -> dict[str, Item]:
+        policy = asked.policy
+        with self._chain.fence.enter(keys) as granted:
+            flight.passes = granted
+            stale: dict[str, list[Item]] = {}
+            items = await self._chain.find_many(keys, granted, stale)
+            found = {key: self._usable(some, asked) for key, some in stale.items() if key not in items}
+            old = {key: item for key, item in found.items() if item is not None}
+            for key, item in old.items():
+                if self._stand_in(flight, key, item, asked):
+                    items[key] = item
+            missing = [key for key in keys if key not in items]
+            if not missing:
+                return items
+            try:
+                values = checked_mapping(await self._called(factory, policy.hard_timeout, missing))
+            except Exception:
+                for key in missing:
+                    self._throttle.hold(key, policy.throttle)
+                    if key in old and _may_stand_in(old[key], policy.stale_if_error) and granted[key].holds:
+                        items[key] = old[key]
+                if len(items) == len(keys):
+                    return items
+                for key, item in items.items():  # who waits for these alone is served
+                    flight.offer(key, item, 0, granted[key])
+                raise
+            loaded = {key: self._kept(values[key], asked, old.get(key)) for key in missing if key in values}
+            await self._chain.fill({key: item for key, item in loaded.items() if item.skipped is None}, granted)
+            return items | loaded
+
+    @staticmethod
+    def _usable(stale: Sequence[Item], asked: Call) -> Item | None:
+        """The one that was fresh last, if the policy has a use for it."""
+        usable = [item for item in stale if _may_stand_in(item, asked.policy.stale_for)]
+        return max(usable, key=lambda item: item.ttl or 0.0, default=None)
+
+    def _stand_in(self, flight: Flight, key: str, old: Item, asked: Call) -> bool:
+        """Offer the stale value to those who wait, when the policy says; True where it is all that they get now."""
+        policy = asked.policy
+        if self._throttle.holds(key):
+            return True
+        granted: Pass = flight.passes[key]
+        if _may_stand_in(old, policy.stale_while_revalidate):
+            self._counters.refreshes += 1
+            flight.offer(key, old, 0, granted)
+        elif _may_stand_in(old, policy.stale_if_error):
+            if policy.soft_timeout is not None:
+                flight.offer(key, old, policy.soft_timeout, granted)
+            flight.fall_back(key, old, granted)
+        return False
+
+    async def _made(self, factory: Callable[[], Any], asked: Call, old: Item | None) -> Item:
+        shown = None
+        if old is not None:
+            shown = Lookup(
+                found=True,
+                value=old.for_another(),
+                tier=old.tier,
+                created=old.created,
+                age=max(0.0, self._wall_clock() - old.created),
+                ttl_left=old.ttl,
+                stale=not old.is_fresh,
+            )
+        token = previous_value.set(shown)
+        try:
+            return self._kept(await self._called(factory, asked.policy.hard_timeout), asked, old)
+        finally:
+            previous_value.reset(token)
+
+    def _kept(self, outcome: object, asked: Call, old: Item | None) -> Item:
+        """The item for what a factory returned; `skipped` says why it is not to be stored."""
+        value, ttl, cost, skipped = made(outcome, asked, old)
+        if skipped is None:
+            try:
+                return self.item(value, ttl, cost, asked)
+            except SerializationError:
+                self._counters.unserializable += 1
+                skipped = "unserializable"
+        else:
+            self._counters.skips[skipped] = self._counters.skips.get(skipped, 0) + 1
+        item = Item(value, None, self._chain.codec.loads, self._wall_clock(), None)
+        item.skipped = skipped
+        return item
+
+    async def _called(self, factory: Callable[..., Any], seconds: float | None, *arguments: Any) -> Any:
+        self._counters.loads += 1
+        try:
+            if seconds is None:
+                return await call(factory, *arguments)
+            return await within(seconds, factory, *arguments)
+        except Exception as error:
+            self._counters.load_errors += 1
+            if isinstance(error, LoadTimeoutError):
+                self._counters.load_timeouts += 1
+            raise
+
+
+def _may_stand_in(old: Item, span: float) -> bool:
+    return old.ttl is None or old.ttl > 0 or -old.ttl <= span > 0

@@ -1,0 +1,106 @@
+"""What a factory may return instead of a bare value, and what is made of it."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
+
+from aicache._kernel.checks import Cost, checked_cost
+from aicache._kernel.item import Item
+from aicache._kernel.results import Lookup
+from aicache.errors import ConfigurationError
+from aicache.options import UNSET, Policy, Ttl, check_ttl
+
+__all__ = ["Call", "Made", "NotModified", "Skip", "Store", "made", "previous", "previous_value"]
+
+
+T = TypeVar("T")
+
+
+class _Kept(NamedTuple):
+    value: Any
+    ttl: Ttl
+    cost: Cost
+
+
+class _Skipped(NamedTuple):
+    value: Any
+    reason: str
+
+
+class _NotModified(NamedTuple):
+    ttl: Ttl
+
+
+def Store(value: T, *, ttl: Ttl = UNSET, cost: Cost = None) -> T:  # noqa: N802 what a factory returns reads as a thing
+    """A factory's value with how to keep it. For type checkers it is the value, so a factory is annotated with that.
+
+    `ttl`: seconds; None: no expiry; left out: what the call or the policy says. `cost`: what making it again costs.
+    """
+    return cast("T", _Kept(value, ttl, cost))
+
+
+def Skip(value: T, reason: str = "skipped") -> T:  # noqa: N802
+    """A factory's value that its callers get and that is not stored. `reason`: one word, for the statistics."""
+    return cast("T", _Skipped(value, reason))
+
+
+def NotModified(*, ttl: Ttl = UNSET) -> Any:  # noqa: N802
+    """What a factory returns where the value that `previous()` showed it is still right: it is kept for a new ttl."""
+    return _NotModified(ttl)
+
+
+previous_value: Final[ContextVar[Lookup | None]] = ContextVar("aicache_previous", default=None)
+
+
+def previous() -> Lookup | None:
+    """Inside a factory: the value that it is to replace, for a conditional request; None where there is none.
+
+    Whatever validates it (an ETag, a date) is what the value itself holds. Outside a factory, None.
+    """
+    return previous_value.get()
+
+
+class Call(NamedTuple):
+    """What one call of a cache asks for: its policy, and what it says instead of it."""
+
+    policy: Policy
+    ttl: Ttl
+    cost: Cost
+
+
+class Made(NamedTuple):
+    """A value that a factory made. `skipped`: why it is not to be stored; None: it is."""
+
+    value: Any
+    ttl: float | None
+    cost: float | None
+    skipped: str | None
+
+
+def made(outcome: object, call: Call, old: Item | None) -> Made:
+    """What a factory's answer comes to; `old`: the value it was to replace."""
+    policy, ttl, cost = call
+    value: Any = outcome
+    is_own = False
+    if isinstance(outcome, _Skipped):
+        return Made(outcome.value, None, None, outcome.reason)
+    if isinstance(outcome, _Kept):
+        value, is_own = outcome.value, outcome.ttl is not UNSET
+        ttl = outcome.ttl if is_own else ttl
+        cost = cost if outcome.cost is None else outcome.cost
+    elif isinstance(outcome, _NotModified):
+        if old is None:
+            raise ConfigurationError(
+                "the factory returned NotModified and there is no earlier value; ask previous() before, and return one"
+            )
+        value, is_own = old.for_another(), outcome.ttl is not UNSET
+        ttl = outcome.ttl if is_own else ttl
+    lives = policy.ttl if ttl is UNSET else check_ttl(ttl)
+    if value is None and policy.negative_ttl is not None and not is_own:
+        if not policy.negative_ttl:
+            return Made(None, None, None, "negative")
+        lives = policy.negative_ttl
+    if policy.store_if is not None and not policy.store_if(value):
+        return Made(value, None, None, "store_if")
+    return Made(value, lives, checked_cost(cost, value), None)
