@@ -15,7 +15,7 @@ from typing import Any, Final
 __all__ = ["Names"]
 
 _VERSION: Final = 2  # later ones write what is interned, or comes twice, in another way
-_MOST: Final = 1024
+_MOST: Final = 16_384
 _LONGEST: Final = 16 * 1024
 _EXACT: Final = frozenset({str, int, float, bool, type(None)})
 
@@ -25,7 +25,7 @@ class Names:
 
     `make`: makes the key of a call; raises what the call itself, or its arguments' encoding, would. `remembers`: False
     where `make` may say something else of the same call. `texts`: the keys of calls with one text and nothing else, to
-    be looked at before `of` is called.
+    be looked at before `of` is called, which does not look there.
     """
 
     __slots__ = ("_keys", "_make", "_remembers", "texts")
@@ -48,9 +48,10 @@ class Names:
         if key is None:
             key = self._make(*args, **kwargs)
             if len(call) <= _LONGEST and _is_exact(args) and _is_exact(kwargs):
-                _remember(self._keys, call, key)
                 if not kwargs and len(args) == 1 and type(args[0]) is str:
                     _remember(self.texts, args[0], key)
+                else:
+                    _remember(self._keys, call, key)
         return key
 
 

@@ -60,7 +60,7 @@ def weight(command: Command) -> int:
     """The bytes of a command's value, or what stands for those of a reply that may be large."""
     if command[0] == "SET":
         return len(command[2])
-    return MOST_BYTES // 4 if command[0] == "GETRANGE" and command[3] > LOOK else 0
+    return MOST_BYTES // 4 if command[0] == "GETRANGE" and command[3] > LOOK + 1 else 0
 
 
 def refusal(replies: Iterable[Any]) -> Exception | None:

@@ -204,3 +204,18 @@ async def test_nobody_joins_a_call_that_has_failed():
         said = await asyncio.gather(*(backend.get("k") for _ in range(5)), return_exceptions=True)
         assert [type(each) for each in said] == [BackendUnavailableError] * 5
     await backend.aclose()
+
+
+async def test_many_small_values_go_in_one_write_each_way():
+    sizes = []
+    server = Scripted(lambda command, number: text(command[1]))
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=10)
+        await backend.get("first")
+        wire = backend._links._here().reads._wire
+        send = wire.send
+        wire.send = lambda calls: (sizes.append([call.count for call in calls]), send(calls))
+        keys = [f"k{number}" for number in range(512)]
+        assert await backend.get_many(keys) == {key: key.encode() for key in keys}
+        assert sizes == [[512]]
+        await backend.aclose()
