@@ -18,7 +18,17 @@ class Entry:
     `ends`: when it goes; from `expires` until then it is stale.
     `queue`: the number of the queue it stands in, between `older` and `newer`. `home`: the table it is in.
     `bucket`: the entries that end at about the same time; None: it does not end.
+
+    `level`, `priority`, `queue`, `older` and `home` are set when it takes its place.
     """
+
+    level: float
+    priority: float
+    queue: int
+    older: Entry | None
+    newer: Entry | None
+    home: dict[str, Entry]
+    bucket: set[Entry] | None
 
     __slots__ = (
         "bucket", "compressed", "created", "ends", "expires", "frequency", "hits", "home", "key", "level", "newer",
@@ -42,17 +52,12 @@ class Entry:
         self.size = size
         self.created = created
         self.expires = expires
-        self.ends = None if expires is None else expires + stale
+        self.ends = expires + stale if stale and expires is not None else expires
         self.compressed = compressed
         self.hits = 0
         self.frequency = 0
-        self.level = 0.0
-        self.priority = 0.0
-        self.queue = 0
-        self.older: Entry | None = None
-        self.newer: Entry | None = None
-        self.home: dict[str, Entry] = {}
-        self.bucket: set[Entry] | None = None
+        self.newer = None
+        self.bucket = None
 
 
 def worth_of(entry: Entry) -> float:

@@ -27,6 +27,7 @@ __all__ = ["Eviction"]
 
 _MOST_FREQUENT: Final = 15
 _MOST_SPARED: Final = 128  # in one call: what bounds the pause when everything was hit
+_LEVELS: Final = [0.0, *(4 * log2(frequency) for frequency in range(1, _MOST_FREQUENT + 1))]
 _TERMS: Final = {step: 2.0 ** (step / 4) for step in range(-400, 401)}
 
 
@@ -41,10 +42,9 @@ class _Queue:
 
 
 class Eviction:
-    """The entries in the order in which they must go. `remove` takes one out of the store for good."""
+    """The entries in the order in which they must go."""
 
-    def __init__(self, remove: Callable[[Entry], None], salt: int) -> None:
-        self._remove = remove
+    def __init__(self, salt: int) -> None:
         self._ghosts = Ghosts(salt)
         self.clear()
 
@@ -55,6 +55,7 @@ class Eviction:
         self.on_trial = 0
         self._age = 0.0
         self._trial = 0.3
+        self._trial_level = 4 * log2(self._trial)
         self._queues: dict[int, _Queue] = {}
         self._heads: list[tuple[float, int]] = []
         self._ghosts.clear()
@@ -83,18 +84,20 @@ class Eviction:
             step = 1 + 6 / max(self.count, 50) * min(8.0, max(1.0, share))
             self._trial = self._trial * step if memory == ON_TRIAL else self._trial / step
             self._trial = min(4.0, max(0.05, self._trial))
+            self._trial_level = 4 * log2(self._trial)
         return 2 if memory == ON_TRIAL else min(_MOST_FREQUENT, frequency + 1)
 
-    def evict(self, now: float) -> float:
-        """Take out one entry; returns what it was worth if it had proven itself, else 0."""
+    def evict(self, clock: Callable[[], float]) -> tuple[Entry, float]:
+        """Let go of one entry; returns it, and what it was worth if it had proven itself, else 0."""
         spared = 0
         while True:
             entry = self._head()
-            self._age = max(self._age, entry.priority)
+            if entry.priority > self._age:
+                self._age = entry.priority
             frequency, hits = entry.frequency, entry.hits
-            if entry.expires is not None and now >= entry.expires:
-                self._remove(entry)
-                return 0.0
+            if entry.expires is not None and clock() >= entry.expires:
+                self.discard(entry)
+                return entry, 0.0
             if hits and spared < _MOST_SPARED:
                 spared += 1
                 self._unlink(entry)
@@ -105,11 +108,13 @@ class Eviction:
                 entry.hits = 0
                 self._enqueue(entry)
                 continue
-            self._remove(entry)
+            self.discard(entry)
             self.evicted += 1
-            memory = AFTER_HITS if frequency else ON_TRIAL
-            self._ghosts.remember(entry.key, memory, frequency, max(1, self.count))
-            return frequency * worth_of(entry)
+            if not frequency:
+                self._ghosts.remember(entry.key, ON_TRIAL, 0, self.count or 1)
+                return entry, 0.0
+            self._ghosts.remember(entry.key, AFTER_HITS, frequency, self.count or 1)
+            return entry, frequency * worth_of(entry)
 
     def _head(self) -> Entry:
         """The entry with the least priority."""
@@ -126,7 +131,7 @@ class Eviction:
                 return entry
 
     def _enqueue(self, entry: Entry) -> None:
-        number = round(entry.level + 4 * log2(entry.frequency or self._trial))
+        number = round(entry.level + (_LEVELS[entry.frequency] if entry.frequency else self._trial_level))
         term = _TERMS.get(number)
         entry.priority = priority = self._age + (2.0 ** (number / 4) if term is None else term)
         entry.queue = number

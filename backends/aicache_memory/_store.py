@@ -54,7 +54,7 @@ class Store:
         self.bytes = 0
         self.clock = clock
         self._lock = threading.Lock()
-        self._eviction = Eviction(self._unlink, int.from_bytes(os.urandom(8), "big"))
+        self._eviction = Eviction(int.from_bytes(os.urandom(8), "big"))
         self._expiry = Expiry()
         self._mean_cost: float | None = None
 
@@ -95,14 +95,19 @@ class Store:
                 entry.frequency, entry.hits = former.frequency, former.hits
             if self.max_bytes is not None and entry.size > self.max_bytes:
                 return False
-            for due in self._expiry.due(self.clock(), _RECLAIMED_PER_WRITE) if self._expiry.ends else ():
-                self._unlink(due)
+            if self._expiry.ends:
+                for due in self._expiry.due(self.clock(), _RECLAIMED_PER_WRITE):
+                    self._unlink(due)
             entry.level = self._level(entry.size, cost)
             if former is None:
                 entry.frequency = self._eviction.frequency_of(key)
-            worth = self._make_room(entry.size)
-            if former is None and entry.frequency and entry.frequency * worth_of(entry) <= worth:
-                entry.frequency = 0  # a key that returns must be worth more than what it displaces
+            count, most = self._eviction.count, self.max_entries
+            if (most is not None and count >= most) or (
+                self.max_bytes is not None and self.bytes + entry.size > self.max_bytes
+            ):
+                worth = self._make_room(entry.size)
+                if former is None and entry.frequency and entry.frequency * worth_of(entry) <= worth:
+                    entry.frequency = 0  # a key that returns must be worth more than what it displaces
             entry.home = home
             home[key] = entry
             self.bytes += entry.size
@@ -166,6 +171,8 @@ class Store:
         A cost that is not given is taken for the mean of those that were; one below a hundredth of that, for that.
         """
         mean = self._mean_cost
+        if mean is None and cost is None and self.max_bytes is None:
+            return 0.0
         if cost is not None:
             mean = self._mean_cost = cost if mean is None else mean + 0.01 * (cost - mean)
         worth = 1.0 if mean is None or mean <= 0 else max(mean if cost is None else cost, mean / 100)
@@ -173,11 +180,17 @@ class Store:
 
     def _make_room(self, size: int) -> float:
         """Evict until there is room; returns the most that one of the evicted was worth that had proven itself."""
-        worth = 0.0
-        while (self.max_entries is not None and len(self) >= self.max_entries) or (
+        worth, eviction = 0.0, self._eviction
+        while (self.max_entries is not None and eviction.count >= self.max_entries) or (
             self.max_bytes is not None and self.bytes + size > self.max_bytes
         ):
-            worth = max(worth, self._eviction.evict(self.clock()))
+            evicted, its_worth = eviction.evict(self.clock)
+            del evicted.home[evicted.key]
+            self.bytes -= evicted.size
+            if evicted.bucket is not None:
+                self._expiry.forget(evicted)
+            if its_worth > worth:
+                worth = its_worth
         return worth
 
     def _unlink(self, entry: Entry) -> None:
