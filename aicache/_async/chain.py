@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from aicache._async.tiers import ByteTier, EntryTier, said
+from aicache._async.entries import EntryTier, said
+from aicache._async.tiers import ByteTier
 from aicache._kernel.counters import Counters, TierCounters
 from aicache._kernel.fence import Fence, Pass
 from aicache._kernel.item import Item
@@ -37,6 +38,7 @@ class Chain:
     def __init__(self, tiers: Sequence[AnyTier], codec: Codec) -> None:
         self.tiers = tuple(tiers)
         self.codec = codec
+        self._thaw = codec.loads  # bound once, and not for each entry
         self.counters = Counters()
         self.fence = Fence()
         self._readers = [(at, tier) for at, tier in enumerate(self.tiers) if tier.options.read]
@@ -60,7 +62,7 @@ class Chain:
         self, value: object, created: float, ttl: float | None, cost: float | None = None, stale_for: float = 0.0
     ) -> Item:
         """An item of this chain; raises `SerializationError` where it must be serialized and cannot."""
-        item = Item(value, None, self.codec.loads, created, ttl, cost=cost, stale_for=0.0 if ttl is None else stale_for)
+        item = Item(value, None, self._thaw, created, ttl, cost=cost, stale_for=0.0 if ttl is None else stale_for)
         if self.needs_raw or (self.isolates and not item.immutable):
             item.raw = self.codec.dumps(value)
         return item

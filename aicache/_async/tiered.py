@@ -12,9 +12,9 @@ from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from aicache._async.chain import Chain
 from aicache._async.decorator import CachedFunction, decorate
+from aicache._async.entries import EntryTier, item_of
 from aicache._async.flights import Flights
 from aicache._async.loading import Loads
-from aicache._async.tiers import EntryTier, item_of
 from aicache._async.wiring import wired
 from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys
 from aicache._kernel.item import Item

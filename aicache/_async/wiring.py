@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from aicache._async.chain import AnyTier, Chain, NestedTier
+from aicache._async.entries import EntryTier
 from aicache._async.primitives import IS_ASYNC
-from aicache._async.tiers import ByteTier, EntryTier
+from aicache._async.tiers import ByteTier
 from aicache._kernel.wiring import check_backend, tier_names
 from aicache.codecs import Codec
 from aicache.errors import ConfigurationError
@@ -16,7 +17,14 @@ from aicache.protocols import HoldsEntries, supports
 __all__ = ["wired"]
 
 
-def wired(options: Sequence[Tier], codec: Codec, wall_clock: Callable[[], float], cache: str) -> list[AnyTier]:
+def wired(
+    options: Sequence[Tier],
+    codec: Codec,
+    wall_clock: Callable[[], float],
+    cache: str,
+    clock: Callable[[], float],
+    random: Callable[[], float],
+) -> list[AnyTier]:
     """The tiers, in order; raises `ConfigurationError` on wrong wiring. `cache`: the name of its class."""
     if not any(option.read for option in options):
         raise ConfigurationError("tiers has none that reads; give at least one backend, such as NullBackend()")
@@ -35,7 +43,7 @@ def wired(options: Sequence[Tier], codec: Codec, wall_clock: Callable[[], float]
             if supports(backend, HoldsEntries):
                 tier = EntryTier(backend, option, name, codec)
             else:
-                tier = ByteTier(backend, option, name, codec, wall_clock)
+                tier = ByteTier(backend, option, name, codec, wall_clock, clock, random)
         if tier.in_process and built and not built[-1].in_process:
             raise ConfigurationError(
                 f"tier {name!r} is in this process and stands behind {built[-1].counters.name!r}, which is not: "

@@ -131,6 +131,7 @@ async def test_no_call_waits_long_for_a_server_that_hangs(own_server, namespace,
             assert [answer["a"] for answer in answers] == [1] * 100
         finally:
             own_server.resume()
+        assert await cache.connect()
         await cache.cache_response("after", "qa", {}, 1)
     assert log() == ["WARNING", "INFO"]
 

@@ -16,6 +16,7 @@ import pytest
 
 from aicache import SyncTieredCache, Tier, TieredCache
 from aicache.errors import BackendError, BackendTimeoutError, BackendUnavailableError
+from aicache.testing import FakeClock
 from aicache.testing.servers import RedisServer
 from aicache_memory import MemoryBackend
 from aicache_redis import RedisBackend, SyncRedisBackend
@@ -55,7 +56,9 @@ async def test_a_server_that_is_not_there_is_unavailable_at_once():
 
 async def test_a_server_that_dies_is_a_counted_miss_and_is_found_again(own_server, caplog):
     caplog.set_level(logging.INFO, "aicache")
-    async with TieredCache([MemoryBackend(), Tier(backend=RedisBackend(own_server.url), name="redis")]) as cache:
+    clock = FakeClock()
+    tiers = [MemoryBackend(), Tier(backend=RedisBackend(own_server.url), name="redis")]
+    async with TieredCache(tiers, clock=clock) as cache:
         await cache.set("k", "v")
         own_server.kill()
         assert await cache.get("k") == "v"  # memory goes on
@@ -64,6 +67,7 @@ async def test_a_server_that_dies_is_a_counted_miss_and_is_found_again(own_serve
         assert await cache.get_or_set("made", lambda: 2) == 2
         assert await cache.get("written") == 1
         own_server.start()
+        clock.advance(1)  # the breaker has opened
         assert await cache.get("absent", "miss") == "miss"
         await cache.set("after", 3)
         assert await RedisBackend(own_server.url).get("after") is not None

@@ -1,0 +1,138 @@
+"""A tier in this process, which keeps live entries and is never away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from aicache._kernel.counters import TierCounters
+from aicache._kernel.fence import Pass
+from aicache._kernel.immutable import size_in_memory
+from aicache._kernel.item import Item
+from aicache._kernel.lifetime import lives
+from aicache.codecs import Codec
+from aicache.errors import ConfigurationError
+from aicache.options import UNSET, Breaker, Tier
+from aicache.protocols import Entry, HoldsEntries, KeepsStale, SupportsClear, SupportsScan, supports
+
+__all__ = ["EntryTier", "item_of", "said"]
+
+
+class EntryTier:
+    """A tier that keeps live entries in this process."""
+
+    in_process: Final = True
+
+    def __init__(self, backend: HoldsEntries, options: Tier, name: str, codec: Codec) -> None:
+        if options.timeout is not UNSET:
+            raise ConfigurationError(f"tier {name!r} answers from this process, at once; leave its timeout out")
+        if options.breaker not in (None, Breaker()):
+            raise ConfigurationError(f"tier {name!r} is in this process and never away; leave its breaker out")
+        self.backend = backend
+        self.options = options
+        self.counters = TierCounters(name)
+        self.needs_raw = bool(options.min_bytes or options.max_bytes is not None)
+        self.can_clear = supports(backend, SupportsClear)
+        self.can_scan = supports(backend, SupportsScan)
+        self._codec = codec
+        self._stale: Any = backend if supports(backend, KeepsStale) else None
+
+    async def read(self, key: str, *, with_life: bool) -> Item | str:  # noqa: ARG002 it knows the life of all it has
+        """The item, which may be stale, or the reason why there is none."""
+        entry = self.backend.peek(key)
+        if entry is not None:
+            self.counters.hits += 1
+            return item_of(entry, self._codec, self.backend.clock())
+        self.counters.misses += 1
+        if self._stale is not None and (entry := self._stale.peek_stale(key)) is not None:
+            return item_of(entry, self._codec, self._stale.clock())
+        return "absent"
+
+    async def read_many(self, keys: Sequence[str], *, with_life: bool) -> dict[str, Item]:
+        """The found ones."""
+        read = {key: await self.read(key, with_life=with_life) for key in keys}
+        return {key: item for key, item in read.items() if isinstance(item, Item)}
+
+    async def store(self, items: Mapping[str, Item], passes: Mapping[str, Pass], *, is_fill: bool) -> int:  # noqa: ARG002 nothing overtakes it
+        """Keep those whose pass holds and that fit; returns how many."""
+        stored = sum([passes[key].store(partial(self._put, key, item)) for key, item in items.items()])
+        self.counters.writes += stored
+        return stored
+
+    def _put(self, key: str, item: Item) -> bool:
+        options, raw = self.options, item.raw
+        size = size_in_memory(item.value) if raw is None else len(raw)
+        fits = size >= options.min_bytes and (options.max_bytes is None or size <= options.max_bytes)
+        if fits:
+            share = item.immutable or raw is None or not self.backend.isolates
+            value, thaw = (item.value, None) if share else (raw, item.thaw)
+            ttl, stale_for = lives(item.ttl, item.stale_for, options.max_ttl)
+            kept = {"stale": stale_for} if stale_for and self._stale is not None else {}
+            fits = self.backend.put(
+                key,
+                value,
+                thaw=thaw,
+                size=size,
+                created=item.created,
+                ttl=ttl,
+                compressed=item.compressed,
+                cost=item.cost,
+                **kept,
+            )
+        if not fits:
+            self.counters.skipped += 1
+            self.backend.drop(key)
+        return fits
+
+    def describe(self) -> str:
+        """What this tier really does, in one line."""
+        kept = "mutable values apart" if self.backend.isolates else "the very objects stored"
+        return f"{self.counters.name}: {type(self.backend).__name__} in this process, keeps {kept}{said(self.options)}"
+
+    def drop(self, keys: Sequence[str]) -> int:
+        """Forget keys at once; returns how many were there."""
+        return sum([self.backend.drop(key) for key in keys])
+
+    async def remove(self, keys: Sequence[str]) -> int:
+        """Forget keys; returns how many were there."""
+        return self.drop(keys)
+
+    async def scan(self, prefix: str, matches: Callable[[str], bool]) -> AsyncIterator[str]:  # noqa: ARG002 it misses none
+        """The keys that begin with `prefix`."""
+        backend: Any = self.backend
+        async for key in backend.scan(prefix):
+            yield key
+
+    async def answers(self, key: str) -> bool:  # noqa: ARG002 it needs no trial
+        """True: it is in this process."""
+        return True
+
+    async def clear(self) -> None:
+        """Forget everything."""
+        backend: Any = self.backend
+        await backend.clear()
+
+    async def aclose(self) -> None:
+        """Close the backend."""
+        backend: Any = self.backend
+        await backend.aclose()
+
+
+def item_of(entry: Entry, codec: Codec, now: float) -> Item:
+    """The item that an in-process backend keeps as `entry`, at the time `now` of its clock."""
+    expires, ends = entry.expires, getattr(entry, "ends", None)
+    ttl = None if expires is None else expires - now
+    stale_for = 0.0 if expires is None or ends is None else ends - expires
+    thaw = entry.thaw
+    value, raw = (entry.value, None) if thaw is None else (thaw(entry.value), entry.value)
+    return Item(value, raw, thaw or codec.loads, entry.created, ttl, compressed=entry.compressed, stale_for=stale_for)
+
+
+def said(options: Tier) -> str:
+    """The options that differ from the defaults, for `describe`."""
+    usual = Tier(backend=None)
+    names = ("read", "write", "promote", "max_ttl", "min_bytes", "max_bytes")
+    return "".join(
+        [f", {name}={getattr(options, name)!r}" for name in names if getattr(options, name) != getattr(usual, name)]
+    )
