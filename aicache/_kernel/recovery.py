@@ -129,7 +129,7 @@ class Missed:
 
     def settled(self, keys: Iterable[str], number: int) -> int:
         """A call for these keys was carried out: older ones that were missed matter no more. Returns how many."""
-        old = [key for key in keys if (known := self._keys.get(key)) is not None and known < number]
+        old = [key for key in dict.fromkeys(keys) if (known := self._keys.get(key)) is not None and known < number]
         for key in old:
             self._forget(key)
         return len(old)

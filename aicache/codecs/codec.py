@@ -86,6 +86,7 @@ class Codec:
         self._max_stored = max_stored
         self._max_raw = max_raw
         self._serializers: dict[int, Serializer] = {}
+        self._loads: dict[int, Callable[[bytes], Any]] = {}  # bound once, and not for each entry
         self._compressors: dict[int, Compressor] = {}
         for part in (*accept, self.serializer, self.compressor):
             self._accept(part)
@@ -177,7 +178,7 @@ class Codec:
         )
         if raw_size > self._max_raw:
             raise EnvelopeError("limit", f"{raw_size} bytes of value, over {self._max_raw}")
-        loads = (self._serializers.get(serializer) or self._serializer(serializer)).loads
+        loads = self._loads.get(serializer) or self._loads_of(serializer)
         if self._cipher is not None:
             body = self._decrypted(key, extension, header, body, self._cipher)
         raw = body if compressor == 0 else self._decompressed(compressor, body, raw_size)
@@ -203,6 +204,10 @@ class Codec:
             return compressor.decompress(body, raw_size)
         except Exception as error:  # each library has its own
             raise EnvelopeError("decompress", f"{type(error).__name__}: {error}") from error
+
+    def _loads_of(self, number: int) -> Callable[[bytes], Any]:
+        loads = self._loads[number] = (self._serializers.get(number) or self._serializer(number)).loads
+        return loads
 
     def _serializer(self, number: int) -> Serializer:
         found = _shipped_serializer(number)

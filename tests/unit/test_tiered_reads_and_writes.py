@@ -553,7 +553,7 @@ async def test_describe_says_what_each_tier_does(flavour):
         flavour.memory(), Tier(backend=flavour.store(), name="store", max_ttl=60), policy=Policy(ttl=60, jitter=0.1)
     )
     first, memory, store = cache.describe().splitlines()
-    assert first.endswith("TieredCache: ttl=60.0, jitter=0.1")
+    assert first.endswith("TieredCache: ttl=60, jitter=0.1")
     assert memory.startswith("1. memory: ")
     assert "mutable values apart" in memory
     assert store.startswith("2. store: ")
