@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aicache._async.tiered import TieredCache as TieredCache
+    from aicache._kernel.events import Event as Event
+    from aicache._kernel.events import Observer as Observer
     from aicache._kernel.outcomes import NotModified as NotModified
     from aicache._kernel.outcomes import Skip as Skip
     from aicache._kernel.outcomes import Store as Store
@@ -55,6 +57,7 @@ _HOMES = {
     "CachePerformanceMonitor": "ai",
     "CacheStats": "_kernel.results",
     "Codec": "codecs",
+    "Event": "_kernel.events",
     "JsonSerializer": "codecs",
     "Lookup": "_kernel.results",
     "Lz4Compressor": "codecs",
@@ -62,6 +65,7 @@ _HOMES = {
     "NotModified": "_kernel.outcomes",
     "NullCompressor": "codecs",
     "NullPerformanceMonitor": "ai",
+    "Observer": "_kernel.events",
     "Policy": "options",
     "Skip": "_kernel.outcomes",
     "Store": "_kernel.outcomes",

@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 from aicache._async.entries import EntryTier, said
 from aicache._async.tiers import ByteTier
 from aicache._kernel.counters import Counters, TierCounters
+from aicache._kernel.events import Events
 from aicache._kernel.fence import Fence, Pass
 from aicache._kernel.item import Item
 from aicache._kernel.lifetime import lives
@@ -52,6 +53,14 @@ class Chain:
         self.needs_raw: bool = any(tier.needs_raw for tier in self.tiers)
         self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
 
+    def listen(self, events: Events) -> None:
+        """Have what happens here and in the tiers told; a tier that is a cache of its own has listeners of its own."""
+        self.counters.events = events
+        for tier in self.tiers:
+            tier.counters.events = events
+            if isinstance(tier, EntryTier):
+                tier.listen(events)
+
     def only(self, names: Collection[str]) -> Chain:
         """Some of the tiers, with the fence and the counts of all."""
         part = Chain([tier for tier in self.tiers if tier.counters.name in names], self.codec)
@@ -82,12 +91,15 @@ class Chain:
     ) -> Item | str:
         """The fresh item, promoted to the tiers above; or what each tier said. `stale`: takes the stale ones."""
         said: list[str] = []
+        events = self.counters.events
         for at, tier in self._readers:
             above = self._above[at]
             item = await tier.read(key, with_life=with_life or bool(above) or self.wants_lives)
             if isinstance(item, Item):
                 item.tier = tier.counters.name
                 if item.is_fresh:
+                    if events is not None:
+                        events.tell("hit", key, tier=item.tier)
                     if above:
                         await self._promote(above, {key: item}, granted)
                     return item
@@ -96,6 +108,8 @@ class Chain:
                 item = "stale"
             said.append(f"{tier.counters.name}: {item}")
         self.counters.misses += 1
+        if events is not None:
+            events.tell("miss", key, reason="; ".join(said))
         return "; ".join(said)
 
     async def find_many(
@@ -103,6 +117,7 @@ class Chain:
     ) -> dict[str, Item]:
         """The fresh ones, each tier asked once for those still missing. `stale`: takes the stale ones."""
         found: dict[str, Item] = {}
+        events = self.counters.events
         for at, tier in self._readers:
             missing = [key for key in keys if key not in found]
             if not missing:
@@ -115,10 +130,14 @@ class Chain:
                     item.tier = tier.counters.name
                     if not item.is_fresh:
                         stale.setdefault(key, []).append(item)
+            if events is not None:
+                events.tell_of("hit", list(fresh), tier=tier.counters.name)
             if fresh and above:
                 await self._promote(above, fresh, granted)
             found |= fresh
         self.counters.misses += len(keys) - len(found)
+        if events is not None:
+            events.tell_of("miss", [key for key in keys if key not in found])
         return found
 
     async def _promote(
@@ -129,14 +148,29 @@ class Chain:
     ) -> None:
         living = {key: item for key, item in items.items() if item.ttl is None or item.ttl > 0}
         for tier in above:
-            tier.counters.promotions += await tier.store(living, granted, is_fill=True)
+            tier.counters.promotions += await self._store(tier, living, granted, "promotion")
 
     # -- writing
+
+    async def _store(
+        self,
+        tier: AnyTier,
+        items: Mapping[str, Item],
+        granted: Mapping[str, Pass],
+        reason: str | None = None,
+        *,
+        is_fill: bool = True,
+    ) -> int:
+        stored = await tier.store(items, granted, is_fill=is_fill)
+        if self.counters.events is not None and stored:
+            key = next(iter(items)) if len(items) == 1 else None
+            self.counters.events.tell("store", key, tier=tier.counters.name, reason=reason, count=stored)
+        return stored
 
     async def fill(self, items: Mapping[str, Item], granted: Mapping[str, Pass]) -> None:
         """Store what was loaded under passes that were taken before the load began."""
         for tier in self._writers:
-            await tier.store(items, granted, is_fill=True)
+            await self._store(tier, items, granted)
         self.counters.overtaken += sum([not granted[key].holds for key in items])
 
     async def write(self, items: Mapping[str, Item]) -> None:
@@ -146,7 +180,7 @@ class Chain:
         with self.fence.enter(keys, revoking=True) as granted:
             try:
                 for tier in self._writers:
-                    await tier.store(items, granted, is_fill=False)
+                    await self._store(tier, items, granted, is_fill=False)
                     for held in granted.values():
                         held.renew()  # a read of this tier that began before is old news to the tiers above
                 done = True
@@ -170,6 +204,7 @@ class Chain:
                     "give it one, or delete the keys one by one"
                 )
         removed = 0
+        self._told_to_forget([prefix], "prefix")
         self.fence.revoke_where(lambda key: key.startswith(prefix) and matches(key))
         for at in reversed(range(len(self.tiers))):
             upwards = self.tiers[: at + 1]  # what the tiers below had is gone from all, or they do not answer
@@ -196,7 +231,13 @@ class Chain:
 
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys in every tier; returns how many were there, in the tier that had most of them."""
+        self._told_to_forget(keys, None)
         return await self._remove(keys, self.tiers)
+
+    def _told_to_forget(self, keys: Sequence[str], reason: str | None) -> None:
+        self.counters.invalidations += len(keys)
+        if self.counters.events is not None:
+            self.counters.events.tell_of("invalidate", keys, reason=reason)
 
     async def _remove(self, keys: Sequence[str], tiers: Sequence[AnyTier]) -> int:
         self.fence.revoke(keys)
@@ -220,6 +261,7 @@ class Chain:
                     f"tier {tier.counters.name!r} cannot clear: its backend has no clear(); "
                     "give it one, or delete the keys one by one"
                 )
+        self._told_to_forget([""], "clear")
         self.fence.revoke_all()
         for tier in reversed(self.tiers):
             await tier.clear()
@@ -277,7 +319,7 @@ class NestedTier:
 
     async def store(self, items: Mapping[str, Item], passes: Mapping[str, Pass], *, is_fill: bool) -> int:
         """Store those whose pass holds and that fit; a fill whose pass was revoked on its way is taken out again."""
-        own = {key: mine for key, item in items.items() if passes[key].holds and (mine := self._adopted(item))}
+        own = {key: mine for key, item in items.items() if passes[key].holds and (mine := self._adopted(key, item))}
         if own:
             await self.chain.write(own)
             self.counters.writes += len(own)
@@ -286,16 +328,16 @@ class NestedTier:
                 await self.chain.remove(late)
         return len(own)
 
-    def _adopted(self, item: Item) -> Item | None:
+    def _adopted(self, key: str, item: Item) -> Item | None:
         options, raw = self.options, item.raw
         if raw is not None and not options.min_bytes <= len(raw) <= (options.max_bytes or len(raw)):
-            self.counters.skipped += 1
+            self.counters.skip([key], "size")
             return None
         try:
             ttl, stale_for = lives(item.ttl, item.stale_for, options.max_ttl)
             return self.chain.item(item.for_another(), item.created, ttl, item.cost, stale_for)
         except SerializationError:
-            self.counters.skipped += 1
+            self.counters.skip([key], "unserializable")
             return None
 
     def describe(self) -> str:

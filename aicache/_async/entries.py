@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from aicache._kernel.counters import TierCounters
+from aicache._kernel.events import Events
 from aicache._kernel.fence import Pass
 from aicache._kernel.immutable import size_in_memory
 from aicache._kernel.item import Item
@@ -32,11 +33,18 @@ class EntryTier:
         self.backend = backend
         self.options = options
         self.counters = TierCounters(name)
+        self.counters.source = backend
         self.needs_raw = bool(options.min_bytes or options.max_bytes is not None)
         self.can_clear = supports(backend, SupportsClear)
         self.can_scan = supports(backend, SupportsScan)
         self._codec = codec
         self._stale: Any = backend if supports(backend, KeepsStale) else None
+
+    def listen(self, events: Events) -> None:
+        """Have evictions told, where the backend tells them."""
+        backend: Any = self.backend
+        if hasattr(backend, "on_evict"):
+            backend.on_evict = partial(events.tell, "evict", tier=self.counters.name)
 
     async def read(self, key: str, *, with_life: bool) -> Item | str:  # noqa: ARG002 it knows the life of all it has
         """The item, which may be stale, or the reason why there is none."""
@@ -81,7 +89,7 @@ class EntryTier:
                 **kept,
             )
         if not fits:
-            self.counters.skipped += 1
+            self.counters.skip([key], "size")
             self.backend.drop(key)
         return fits
 

@@ -109,6 +109,8 @@ class Flights:
             else:
                 joined[key] = flight
         self._counters.joins += len(joined)
+        if self._counters.events is not None:
+            self._counters.events.tell_of("join", list(joined))
         boarded = dict(joined)
         if mine:
             flight = self._start(loop, mine, load)
@@ -131,13 +133,14 @@ class Flights:
                 for flight in boarded.values():
                     outer.waits_for.remove(flight)
 
-    def start(self, key: str, load: Load) -> None:
-        """Load in the background, unless that is under way."""
+    def start(self, key: str, load: Load) -> bool:
+        """Load in the background, unless that is under way; say whether it was begun."""
         loop = asyncio.get_running_loop()
         flight = self._table.get((loop, key))
-        if flight is None or not flight.may_be_joined(key):
-            self._counters.refreshes += 1
-            self._start(loop, [key], load).completes = True
+        if flight is not None and flight.may_be_joined(key):
+            return False
+        self._start(loop, [key], load).completes = True
+        return True
 
     def _start(self, loop: asyncio.AbstractEventLoop, keys: list[str], load: Load) -> Flight:
         flight = Flight(keys)

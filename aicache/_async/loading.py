@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from aicache._async.chain import Chain
@@ -60,7 +61,7 @@ class Loads:
                 continue  # the load of many that this joined did not bring the key
             if item.tier is not None:
                 if not item.is_fresh:
-                    self._counters.stale += 1
+                    self._served_stale(key, item)
                 elif policy.refresh_ahead is not None and self.is_due(item.ttl, asked):
                     self.refresh(key, factory, asked)
             return item, joined
@@ -70,8 +71,15 @@ class Loads:
     ) -> dict[str, tuple[Item | None, bool]]:
         """The same for many; None for those that the factory did not bring."""
         got = await self._flights.run(keys, partial(self._load_many, factory, asked), asked.policy)
-        self._counters.stale += sum([item is not None and not item.is_fresh for item, _ in got.values()])
+        for key, (item, _) in got.items():
+            if item is not None and not item.is_fresh:
+                self._served_stale(key, item)
         return got
+
+    def _served_stale(self, key: str, item: Item) -> None:
+        self._counters.stale += 1
+        if self._counters.events is not None:
+            self._counters.events.tell("stale", key, tier=item.tier, seconds=-(item.ttl or 0.0))
 
     def is_due(self, ttl: float | None, asked: Call) -> bool:
         """Whether a value that is fresh for `ttl` seconds more is to be made anew ahead of its end."""
@@ -84,7 +92,10 @@ class Loads:
     def refresh(self, key: str, factory: Callable[[], Any], asked: Call) -> None:
         """Make a new value in the background, unless that is under way, or has just failed."""
         if not self._throttle.holds(key):
-            self._flights.start(key, partial(self._load_one, factory, asked, True))
+            started = self._flights.start(key, partial(self._load_one, factory, asked, True))
+            self._counters.refreshes += started
+            if started and self._counters.events is not None:
+                self._counters.events.tell("refresh", key)
 
     async def _load_one(
         self, factory: Callable[[], Any], asked: Call, renew: bool, flight: Flight, keys: list[str]
@@ -103,7 +114,7 @@ class Loads:
             if old is not None and not renew and self._stand_in(flight, key, old, asked):
                 return {key: old}
             try:
-                item = await self._made(factory, asked, old)
+                item = await self._made(key, factory, asked, old)
             except Exception:
                 self._throttle.hold(key, policy.throttle)
                 if old is not None and _may_stand_in(old, policy.stale_if_error) and granted[key].holds:
@@ -130,7 +141,7 @@ class Loads:
             if not missing:
                 return items
             try:
-                values = checked_mapping(await self._called(factory, policy.hard_timeout, missing))
+                values = checked_mapping(await self._called(missing, factory, policy.hard_timeout, missing))
             except Exception:
                 for key in missing:
                     self._throttle.hold(key, policy.throttle)
@@ -141,7 +152,7 @@ class Loads:
                 for key, item in items.items():  # who waits for these alone is served
                     flight.offer(key, item, 0, granted[key])
                 raise
-            loaded = {key: self._kept(values[key], asked, old.get(key)) for key in missing if key in values}
+            loaded = {key: self._kept(key, values[key], asked, old.get(key)) for key in missing if key in values}
             await self._chain.fill({key: item for key, item in loaded.items() if item.skipped is None}, granted)
             return items | loaded
 
@@ -159,6 +170,8 @@ class Loads:
         granted: Pass = flight.passes[key]
         if _may_stand_in(old, policy.stale_while_revalidate):
             self._counters.refreshes += 1
+            if self._counters.events is not None:
+                self._counters.events.tell("refresh", key)
             flight.offer(key, old, 0, granted)
         elif _may_stand_in(old, policy.stale_if_error):
             if policy.soft_timeout is not None:
@@ -166,7 +179,7 @@ class Loads:
             flight.fall_back(key, old, granted)
         return False
 
-    async def _made(self, factory: Callable[[], Any], asked: Call, old: Item | None) -> Item:
+    async def _made(self, key: str, factory: Callable[[], Any], asked: Call, old: Item | None) -> Item:
         shown = None
         if old is not None:
             shown = Lookup(
@@ -180,11 +193,11 @@ class Loads:
             )
         token = previous_value.set(shown)
         try:
-            return self._kept(await self._called(factory, asked.policy.hard_timeout), asked, old)
+            return self._kept(key, await self._called([key], factory, asked.policy.hard_timeout), asked, old)
         finally:
             previous_value.reset(token)
 
-    def _kept(self, outcome: object, asked: Call, old: Item | None) -> Item:
+    def _kept(self, key: str, outcome: object, asked: Call, old: Item | None) -> Item:
         """The item for what a factory returned; `skipped` says why it is not to be stored."""
         value, ttl, cost, skipped = made(outcome, asked, old)
         if skipped is None:
@@ -195,21 +208,32 @@ class Loads:
                 skipped = "unserializable"
         else:
             self._counters.skips[skipped] = self._counters.skips.get(skipped, 0) + 1
+        if self._counters.events is not None:
+            self._counters.events.tell("skip", key, reason=skipped)
         item = Item(value, None, self._chain.codec.loads, self._wall_clock(), None)
         item.skipped = skipped
         return item
 
-    async def _called(self, factory: Callable[..., Any], seconds: float | None, *arguments: Any) -> Any:
+    async def _called(
+        self, keys: Sequence[str], factory: Callable[..., Any], seconds: float | None, *arguments: Any
+    ) -> Any:
         self._counters.loads += 1
+        begun, failure = monotonic(), None
         try:
             if seconds is None:
                 return await call(factory, *arguments)
             return await within(seconds, factory, *arguments)
         except Exception as error:
+            failure = type(error).__name__
             self._counters.load_errors += 1
             if isinstance(error, LoadTimeoutError):
                 self._counters.load_timeouts += 1
             raise
+        finally:
+            if self._counters.events is not None:
+                key = keys[0] if len(keys) == 1 else None
+                took = monotonic() - begun
+                self._counters.events.tell("load", key, reason=failure, seconds=took, count=len(keys))
 
 
 def _may_stand_in(old: Item, span: float) -> bool:

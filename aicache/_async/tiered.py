@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random as _random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from typing import Any, Final, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from aicache._async.chain import Chain
 from aicache._async.decorator import CachedFunction, decorate
@@ -17,6 +18,7 @@ from aicache._async.flights import Flights
 from aicache._async.loading import Loads
 from aicache._async.wiring import wired
 from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys
+from aicache._kernel.events import Event, Events, Observer
 from aicache._kernel.item import Item
 from aicache._kernel.outcomes import Call
 from aicache._kernel.results import CacheStats, Lookup
@@ -28,6 +30,8 @@ from aicache.options import UNSET, Policy, Tier, Ttl, check_key, check_ttl
 from aicache.protocols import CacheBackend, Compressor, Entry, HoldsEntries, Serializer
 
 __all__ = ["TieredCache"]
+
+_log: Final = logging.getLogger("aicache")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,6 +56,8 @@ class TieredCache:
     `serializer`, `compressor`: how values become bytes for the tiers that store bytes, and how a memory tier keeps
     mutable values apart from its callers; by default msgpack, and lz4 from 1 KiB up. `codec`: both at once, with limits
     and secrets.
+    `observers`: functions that are called with an `Event` for each thing that happens, in the task or thread in which
+    it does; what they raise is logged. They cost nothing where there are none.
     `wall_clock`, `clock`, `random`: for tests. Expiry never goes by the wall clock where a store can say how long is
     left.
 
@@ -67,6 +73,7 @@ class TieredCache:
         serializer: Serializer | None = None,
         compressor: Compressor | None = None,
         codec: Codec | None = None,
+        observers: Sequence[Observer] = (),
         wall_clock: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = _random.random,
@@ -84,6 +91,9 @@ class TieredCache:
         options = [tier if isinstance(tier, Tier) else Tier(backend=tier) for tier in tiers]
         chain = Chain(wired(options, self._codec, wall_clock, type(self).__name__, clock, random), self._codec)
         check_ttl_holds(policy, options)
+        self._events = Events(observers, _complain) if observers else None
+        if self._events is not None:
+            chain.listen(self._events)
         self._counters = chain.counters
         self._flights = Flights(self._counters)
         self._is_part = False
@@ -99,7 +109,7 @@ class TieredCache:
         self._peek: Callable[[str], Any] = _nothing
         self._front_clock: Callable[[], float] = self._wall_clock
         if isinstance(front, EntryTier) and front.options.read:
-            self._peek = front.backend.peek
+            self._peek = front.backend.peek if self._events is None else partial(_told, front, self._events)
             self._front_clock = front.backend.clock
 
     def only(self, *tiers: str) -> TieredCache:
@@ -416,6 +426,18 @@ class TieredCache:
     def _check_open(self) -> None:
         if self._flights.closed:
             raise ClosedError("this cache is closed; build a new one")
+
+
+def _complain(event: Event) -> None:
+    _log.exception("an observer of the cache raised on %r; this is said once", event)
+
+
+def _told(front: EntryTier, events: Events, key: str) -> Entry | None:
+    """The peek of a cache that is listened to."""
+    entry = front.backend.peek(key)
+    if entry is not None:
+        events.tell("hit", key, tier=front.counters.name)
+    return entry
 
 
 def _nothing(_key: str) -> None:

@@ -175,7 +175,7 @@ class ByteTier:
         try:
             opened = self._codec.open(key, data)
         except EnvelopeError as refused:
-            self.counters.refused[refused.reason] = self.counters.refused.get(refused.reason, 0) + 1
+            self.counters.refuse(key, refused.reason)
             return f"refused ({refused.reason})"
         fresh_for, stale_for = opened.fresh_for, opened.stale_for
         if fresh_for is not None:
@@ -204,7 +204,7 @@ class ByteTier:
         """
         guard = self._guard
         if is_fill and guard.is_failing:
-            self.counters.skipped += len(items)
+            self.counters.skip(list(items), "failing")
             return 0
         number = guard.number()  # before it is asked which passes hold: what revokes one later is newer
         sealed: dict[str, tuple[bytes, float | None]] = {}
@@ -216,7 +216,8 @@ class ByteTier:
                     unfit.append(key)
                 else:
                     sealed[key] = entry
-        self.counters.skipped += len(unfit)
+        if unfit:
+            self.counters.skip(unfit, "size")
         if unfit and not is_fill:
             await self.remove(unfit)
         if not sealed:

@@ -61,6 +61,11 @@ class Watch:
 
     def _say_that_it_answers(self) -> None:
         _log.info("cache tier %r answers again", self._counters.name)
+        self._tell("tier_up")
+
+    def _tell(self, kind: str, reason: str | None = None) -> None:
+        if self._counters.events is not None:
+            self._counters.events.tell(kind, tier=self._counters.name, reason=reason)
 
     def bypassed(self) -> str:
         """Count a call that the open breaker does not let through; raise where the tier's options want that."""
@@ -86,6 +91,7 @@ class Watch:
             "cache tier %r has missed more than is kept by name; it will forget more than it would have to",
             self._counters.name,
         )
+        self._tell("dropped")
 
     def failed(self, error: Exception, turn: int, what: str) -> str:
         """Count the failure and say in a few words what it was; raise it where the tier's options want that."""
@@ -103,10 +109,12 @@ class Watch:
             self._counters.timeouts += 1
         else:
             self._counters.errors += 1
+        self._tell("error", repr(error))
         outcome = outcome_of(error)
         if outcome == "failed":
             if guard.failed(turn):
                 _log.warning("cache tier %r fails, its calls count as misses until it answers again: %r", name, error)
+                self._tell("tier_down", repr(error))
         else:
             if outcome == "left":
                 guard.left(turn)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
 
+from aicache._kernel.events import Events
 from aicache._kernel.guard import Guard
 from aicache._kernel.results import CacheStats, TierStats
 
@@ -11,11 +13,13 @@ __all__ = ["Counters", "TierCounters"]
 
 
 class TierCounters:
-    """What one tier counts; the fields are those of `TierStats`. `guard`: counts, too, in a tier that has one."""
+    """What one tier counts; the fields are those of `TierStats`. `guard`, `source`: count, too, in a tier that has one.
+    `events`: whoever listens.
+    """
 
     __slots__ = (
-        "bypassed", "errors", "guard", "hits", "misses", "name", "promotions", "raw_bytes", "refused", "skipped",
-        "stored_bytes", "timeouts", "writes",
+        "bypassed", "errors", "events", "guard", "hits", "misses", "name", "promotions", "raw_bytes", "refused",
+        "skipped", "source", "stored_bytes", "timeouts", "writes",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -25,6 +29,20 @@ class TierCounters:
         self.bypassed = 0
         self.refused: dict[str, int] = {}
         self.guard: Guard | None = None
+        self.source: object = None
+        self.events: Events | None = None
+
+    def refuse(self, key: str, reason: str) -> None:
+        """Count stored bytes that were not believed."""
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        if self.events is not None:
+            self.events.tell("refused", key, tier=self.name, reason=reason)
+
+    def skip(self, keys: Sequence[str], reason: str) -> None:
+        """Count values that were not stored here."""
+        self.skipped += len(keys)
+        if self.events is not None:
+            self.events.tell_of("skip", keys, tier=self.name, reason=reason)
 
     def snapshot(self) -> TierStats:
         """The counts as they are now."""
@@ -41,6 +59,7 @@ class TierCounters:
             skipped=self.skipped,
             raw_bytes=self.raw_bytes,
             stored_bytes=self.stored_bytes,
+            evictions=getattr(self.source, "evictions", 0),
             bypassed=self.bypassed,
             pending=0 if guard is None else guard.pending,
             replayed=0 if guard is None else guard.replayed,
@@ -52,14 +71,16 @@ class Counters:
     """What a cache counts beside its tiers; the fields are those of `CacheStats`."""
 
     __slots__ = (
-        "joins", "load_errors", "load_timeouts", "loads", "misses", "overtaken", "refreshes", "skips", "stale",
-        "unserializable",
+        "events", "invalidations", "joins", "load_errors", "load_timeouts", "loads", "misses", "overtaken", "refreshes",
+        "skips", "stale", "unserializable",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.misses = self.loads = self.load_errors = self.load_timeouts = self.joins = 0
         self.unserializable = self.overtaken = self.refreshes = self.stale = 0
+        self.invalidations = 0
         self.skips: dict[str, int] = {}
+        self.events: Events | None = None
 
     def snapshot(self, tiers: tuple[TierStats, ...]) -> CacheStats:
         """The counts as they are now, with those of the tiers."""
@@ -72,6 +93,7 @@ class Counters:
             refreshes=self.refreshes,
             stale=self.stale,
             skips=MappingProxyType(dict(self.skips)),
+            invalidations=self.invalidations,
             joins=self.joins,
             unserializable=self.unserializable,
             overtaken=self.overtaken,

@@ -66,6 +66,7 @@ class TierStats:
     skipped: int = 0
     raw_bytes: int = 0
     stored_bytes: int = 0
+    evictions: int = 0
     bypassed: int = 0
     pending: int = 0
     replayed: int = 0
@@ -82,6 +83,7 @@ class CacheStats:
     `refreshes`: loads in the background, ahead of a value's end or after it.
     `stale`: callers who were served a value past its ttl.
     `skips`: values that a factory returned and that were not stored, by the policy's or the factory's reason.
+    `invalidations`: keys, prefixes and clears that were asked for.
     `joins`: callers who got the answer of a load that was under way, instead of making one: stampedes avoided.
     `unserializable`: values that a factory returned and that cannot be kept; their callers got them all the same.
     `overtaken`: values not stored because their key was written or invalidated while they were on their way.
@@ -95,6 +97,7 @@ class CacheStats:
     load_timeouts: int = 0
     refreshes: int = 0
     stale: int = 0
+    invalidations: int = 0
     skips: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     joins: int
     unserializable: int

@@ -147,6 +147,8 @@ class Flights:
             if outer is not None:
                 outer.waits_for.extend([mine, *joined.values()])
         self._counters.joins += len(joined)
+        if self._counters.events is not None:
+            self._counters.events.tell_of("join", list(joined))
         try:
             rest = [key for key in keys if key not in joined]
             if rest and policy.waits_apart:
@@ -169,15 +171,15 @@ class Flights:
                     if self._table.get(key) is flight:
                         del self._table[key]
 
-    def start(self, key: str, load: Load) -> None:
-        """Load in the background, unless that is under way."""
+    def start(self, key: str, load: Load) -> bool:
+        """Load in the background, unless that is under way; say whether it was begun."""
         with self._lock:
             flight = self._table.get(key)
             if flight is not None and flight.may_be_joined(key):
-                return
+                return False
             flight = self._table[key] = Flight()
-        self._counters.refreshes += 1
         self._fly_apart(flight, [key], load)
+        return True
 
     def _fly_apart(self, flight: Flight, keys: list[str], load: Load) -> None:
         def fly() -> None:

@@ -95,7 +95,7 @@ class Eviction:
             if entry.priority > self._age:
                 self._age = entry.priority
             frequency, hits = entry.frequency, entry.hits
-            if entry.expires is not None and clock() >= entry.expires:
+            if entry.ends is not None and clock() >= entry.ends:
                 self.discard(entry)
                 return entry, 0.0
             if hits and spared < _MOST_SPARED:

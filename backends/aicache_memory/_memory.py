@@ -42,6 +42,15 @@ class Memory:
         self._copy = copy
         self.clock = clock
 
+    @property
+    def on_evict(self) -> Callable[[str], None] | None:
+        """Called with each key that had to go to make room, by the thread that needed it; None: nobody asks."""
+        return self._store.on_evict
+
+    @on_evict.setter
+    def on_evict(self, call: Callable[[str], None] | None) -> None:
+        self._store.on_evict = call
+
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
         """Build one from `memory://`, with `max_entries`, `max_bytes` and `copy` as its query:

@@ -57,6 +57,7 @@ class Store:
         self._eviction = Eviction(int.from_bytes(os.urandom(8), "big"))
         self._expiry = Expiry()
         self._mean_cost: float | None = None
+        self.on_evict: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         """Entries held, the expired ones that nobody has met yet among them."""
@@ -87,6 +88,7 @@ class Store:
         `cost`: what making it again costs, in any unit, the same for all; None: not known.
         """
         key = entry.key
+        gone: list[str] = []
         entry.size += len(key)
         with self._lock:
             former = self.live.get(key) or self.raw.get(key)
@@ -105,7 +107,7 @@ class Store:
             if (most is not None and count >= most) or (
                 self.max_bytes is not None and self.bytes + entry.size > self.max_bytes
             ):
-                worth = self._make_room(entry.size)
+                worth = self._make_room(entry.size, gone)
                 if former is None and entry.frequency and entry.frequency * worth_of(entry) <= worth:
                     entry.frequency = 0  # a key that returns must be worth more than what it displaces
             entry.home = home
@@ -114,6 +116,9 @@ class Store:
             self._eviction.add(entry)
             if ttl is not None and entry.ends is not None:
                 self._expiry.file(entry, entry.ends, ttl)
+        if self.on_evict is not None:
+            for evicted in gone:  # not under the lock: who listens may want to use the store
+                self.on_evict(evicted)
         return True
 
     def remove(self, entry: Entry) -> bool:
@@ -178,17 +183,23 @@ class Store:
         worth = 1.0 if mean is None or mean <= 0 else max(mean if cost is None else cost, mean / 100)
         return 4 * log2(worth if self.max_bytes is None else worth / max(1, size))
 
-    def _make_room(self, size: int) -> float:
-        """Evict until there is room; returns the most that one of the evicted was worth that had proven itself."""
+    def _make_room(self, size: int, gone: list[str]) -> float:
+        """Evict until there is room; returns the most that one of the evicted was worth that had proven itself.
+
+        `gone`: takes their keys, where somebody asks for them.
+        """
         worth, eviction = 0.0, self._eviction
         while (self.max_entries is not None and eviction.count >= self.max_entries) or (
             self.max_bytes is not None and self.bytes + size > self.max_bytes
         ):
+            before = eviction.evicted
             evicted, its_worth = eviction.evict(self.clock)
             del evicted.home[evicted.key]
             self.bytes -= evicted.size
             if evicted.bucket is not None:
                 self._expiry.forget(evicted)
+            if self.on_evict is not None and eviction.evicted > before:  # else it had expired
+                gone.append(evicted.key)
             if its_worth > worth:
                 worth = its_worth
         return worth
