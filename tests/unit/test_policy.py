@@ -368,3 +368,31 @@ async def test_closing_ends_what_runs_in_the_background(clock):
     await started.wait()
     await cache.aclose()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("skew", [-7200, 7200])
+async def test_two_hours_between_the_clocks_of_two_processes_change_nothing(flavour, clock, provider, skew):
+    """The store's clock decides how long what it holds is fresh, and how long stale."""
+    store = flavour.big_store()
+    policy = Policy(ttl=60, stale_if_error=600, refresh_ahead=0.5)
+    writer = flavour.cache(store, policy=policy, wall_clock=lambda: clock() + 100_000 + skew)
+    reader = flavour.cache(flavour.memory(), store, policy=policy, wall_clock=lambda: clock() + 100_000)
+    await writer.set("k", "old")
+    clock.advance(29)
+    assert await reader.get_or_set("k", provider) == "old"
+    assert (provider.calls, reader.stats().refreshes) == (0, 0)
+    await writer.set("k", "old")
+    await reader.delete("k")
+    await writer.set("k", "old")
+    clock.advance(59)
+    assert await reader.get("k") == "old"
+    clock.advance(2)
+    assert await reader.get("k") is None
+    provider.down = True
+    assert await reader.get_or_set("k", provider) == "old"
+    clock.advance(598)
+    said = await reader.lookup_or_set("k", provider)
+    assert (said.value, said.stale, said.ttl_left) == ("old", True, pytest.approx(-599, abs=0.01))
+    clock.advance(2)
+    with pytest.raises(DownError):
+        await reader.get_or_set("k", provider)
