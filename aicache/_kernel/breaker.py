@@ -48,6 +48,11 @@ class CircuitBreaker:
         return self.state == "closed" and not self.failures
 
     @property
+    def is_shut(self) -> bool:
+        """Whether it is open, and its wait is not yet over; may be asked without a lock."""
+        return self.state == "open" and self._clock() < self._until
+
+    @property
     def would_enter(self) -> bool:
         """Whether `enter` would give a turn now."""
         return self.state == "closed" or self._clock() >= self._until

@@ -66,6 +66,8 @@ class Guard:
 
     def enter(self) -> int:
         """The turn of a call; 0: the breaker is open."""
+        if self._breaker.is_shut:
+            return 0
         with self._lock:
             return self._breaker.enter()
 
@@ -144,6 +146,8 @@ class Guard:
 
     def distrusts(self, key: str) -> bool:
         """Whether what the tier has under the key must not be believed."""
+        if not self._missed:
+            return False
         with self._lock:
             return self._missed.distrusts(key)
 
