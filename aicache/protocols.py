@@ -28,6 +28,7 @@ __all__ = [
     "HoldsEntries",
     "KeepsStale",
     "Serializer",
+    "SharesEntries",
     "SupportsClear",
     "SupportsInfo",
     "SupportsMany",
@@ -285,6 +286,21 @@ class KeepsStale(Protocol):
         stale: float,
     ) -> bool:
         """`HoldsEntries.put`, and keep the entry for `stale` seconds after its ttl; `peek` no longer has it then."""
+        ...
+
+
+@runtime_checkable
+class SharesEntries(Protocol):
+    """A backend that `HoldsEntries` in a table that its callers may look into themselves, which saves them a call.
+
+    What `lookup` gives has one thing more than an `Entry`: `hits`, a count of its uses up to 7. Whoever takes a value
+    from it sees that its `expires` is not over by the backend's `clock`, and adds one to `hits` below 7; else asks
+    `peek`.
+    """
+
+    @property
+    def lookup(self) -> Callable[[str], Any]:
+        """The look-up of a table that stays the same for the backend's life: the entry, whatever its age, or None."""
         ...
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial, wraps
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from collections.abc import Awaitable, Callable  # async-only
 
+# sync: from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload  # async-only
+
+# sync: from typing import Any, ParamSpec, Protocol, TypeVar, cast
 from aicache._async.primitives import check_function
 from aicache._kernel.arguments import namer
 from aicache._kernel.counters import TierCounters
 from aicache._kernel.names import Names
 from aicache.options import Ttl
 
-__all__ = ["CachedFunction", "decorate"]
+__all__ = ["CachedFunction", "Decorator", "decorate"]
 
 P = ParamSpec("P")
+T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -42,15 +46,25 @@ class CachedFunction(Protocol[P, R_co]):
         ...
 
 
+class Decorator(Protocol):
+    """What `cached` returns: it keeps the parameters of the function and the type of its answer."""
+
+    @overload  # async-only
+    def __call__(self, function: Callable[P, Awaitable[T]], /) -> CachedFunction[P, T]: ...  # async-only
+    @overload  # async-only
+    def __call__(self, function: Callable[P, T], /) -> CachedFunction[P, T]: ...
+
+
 def decorate(
     cache: Cache,
-    peek: Callable[[str], Any],
+    entry_of: Callable[[str], Any],
+    clock: Callable[[], float],
     front: TierCounters,
     key: Callable[..., str] | None,
     ttl: Ttl,
     function: Callable[..., Any],
 ) -> CachedFunction[..., Any]:
-    """`function` with its answers kept in `cache`, whose first tier is looked at by `peek` and counts in `front`."""
+    """`function` with its answers kept in `cache`. `entry_of`, `clock`, `front`: of its first tier (see `Front`)."""
     check_function(function)
     name = namer(function) if key is None else key
     names = Names(name, remembers=key is None)
@@ -62,10 +76,12 @@ def decorate(
         if called is None:
             called = of(args, kwargs)
         try:
-            entry = peek(called)
+            entry = entry_of(called)
         except TypeError:  # a key that is none, and is refused below
             entry = None
-        if entry is not None:
+        if entry is not None and (entry.expires is None or clock() < entry.expires):
+            if entry.hits < 7:
+                entry.hits += 1
             front.hits += 1
             thaw = entry.thaw
             return entry.value if thaw is None else thaw(entry.value)

@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from typing import Any, Final, ParamSpec, Self, TypeVar, cast, overload
 
 from aicache._async.chain import Chain
-from aicache._async.decorator import CachedFunction, decorate
-from aicache._async.entries import EntryTier, item_of
+from aicache._async.decorator import Decorator, decorate
+from aicache._async.entries import item_of
 from aicache._async.flights import Flights
+from aicache._async.front import front_of, nothing
 from aicache._async.loading import Loads
 from aicache._async.wiring import wired
 from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys
@@ -27,7 +28,13 @@ from aicache._kernel.wiring import check_ttl_holds
 from aicache.codecs import Codec
 from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
 from aicache.options import UNSET, Policy, Tier, Ttl, check_key, check_ttl
-from aicache.protocols import CacheBackend, Compressor, Entry, HoldsEntries, Serializer
+from aicache.protocols import (
+    CacheBackend,
+    Compressor,
+    Entry,
+    HoldsEntries,
+    Serializer,
+)
 
 __all__ = ["TieredCache"]
 
@@ -36,15 +43,6 @@ _log: Final = logging.getLogger("aicache")
 P = ParamSpec("P")
 T = TypeVar("T")
 D = TypeVar("D")
-
-
-class Decorator(Protocol):
-    """What `cached` returns: it keeps the parameters of the function and the type of its answer."""
-
-    @overload  # async-only
-    def __call__(self, function: Callable[P, Awaitable[T]], /) -> CachedFunction[P, T]: ...  # async-only
-    @overload  # async-only
-    def __call__(self, function: Callable[P, T], /) -> CachedFunction[P, T]: ...
 
 
 class TieredCache:
@@ -100,17 +98,11 @@ class TieredCache:
         self._stand_on(chain)
 
     def _stand_on(self, chain: Chain) -> None:
-        front = chain.tiers[0]
         self._refreshes = self._policy.refresh_ahead is not None
         chain.wants_lives = bool(self._policy.stale_for or self._refreshes)
         self._chain = chain
         self._loads = Loads(chain, self._flights, self._throttle, self._wall_clock, self._random)
-        self._front = front.counters
-        self._peek: Callable[[str], Any] = _nothing
-        self._front_clock: Callable[[], float] = self._wall_clock
-        if isinstance(front, EntryTier) and front.options.read:
-            self._peek = front.backend.peek if self._events is None else partial(_told, front, self._events)
-            self._front_clock = front.backend.clock
+        self._entry, self._peek, self._front_clock, self._front = front_of(chain, self._events, self._wall_clock)
 
     def only(self, *tiers: str) -> TieredCache:
         """This cache over some of its tiers, by name: for values that are too large or too private for the others.
@@ -141,15 +133,22 @@ class TieredCache:
     async def get(self, key: str, default: object = None) -> Any:
         """The value, or `default` on a miss; a stored None is a hit."""
         try:
-            entry = self._peek(key)
+            entry = self._entry(key)
         except TypeError:
             check_key(key)
             raise
-        if entry is not None:
+        if entry is not None and (entry.expires is None or self._front_clock() < entry.expires):
+            if entry.hits < 7:
+                entry.hits += 1
             self._front.hits += 1
             thaw = entry.thaw
             return entry.value if thaw is None else thaw(entry.value)
         check_key(key)
+        entry = self._peek(key)
+        if entry is not None:
+            self._front.hits += 1
+            thaw = entry.thaw
+            return entry.value if thaw is None else thaw(entry.value)
         self._check_open()
         found = await self._chain.look(key)
         return default if isinstance(found, str) else found.value
@@ -228,10 +227,15 @@ class TieredCache:
         factory waits for its own key, and `LoadTimeoutError`.
         """
         try:
-            entry = self._peek(key)
+            entry = self._entry(key)
         except TypeError:
             check_key(key)
             raise
+        if entry is not None and (entry.expires is None or self._front_clock() < entry.expires):
+            if entry.hits < 7:
+                entry.hits += 1
+        else:
+            entry = self._peek(check_key(key))
         if entry is not None:
             self._front.hits += 1
             if self._refreshes or ttl is not UNSET or policy is not None:
@@ -354,7 +358,9 @@ class TieredCache:
         """
         if ttl is not UNSET:
             ttl = check_ttl(ttl)
-        return cast(Decorator, partial(decorate, self, self._peek, self._front, key, ttl))
+        # A hit that may have to begin a refresh is left to `get_or_set`, and so is one that somebody is to be told of.
+        entry = nothing if self._refreshes else self._entry
+        return cast(Decorator, partial(decorate, self, entry, self._front_clock, self._front, key, ttl))
 
     # -- the cache itself
 
@@ -430,18 +436,6 @@ class TieredCache:
 
 def _complain(event: Event) -> None:
     _log.exception("an observer of the cache raised on %r; this is said once", event)
-
-
-def _told(front: EntryTier, events: Events, key: str) -> Entry | None:
-    """The peek of a cache that is listened to."""
-    entry = front.backend.peek(key)
-    if entry is not None:
-        events.tell("hit", key, tier=front.counters.name)
-    return entry
-
-
-def _nothing(_key: str) -> None:
-    """The peek of a cache whose first tier has to be asked."""
 
 
 def _any(_key: str) -> bool:

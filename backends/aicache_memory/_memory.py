@@ -86,6 +86,11 @@ class Memory:
         """Entries held; those that expired a moment ago may still be counted."""
         return len(self._store)
 
+    @property
+    def lookup(self) -> Callable[[str], Entry | None]:
+        """What finds an entry, whatever its age, at the cost of a look into a dict."""
+        return self._store.live.get
+
     def peek(self, key: str) -> Entry | None:
         """The live entry that `put` kept, marked as used; None where there is none. Takes no lock on a hit."""
         store = self._store

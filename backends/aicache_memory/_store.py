@@ -162,6 +162,8 @@ class Store:
     def close(self) -> None:
         """Let go of everything; from now on every look-up and write raises `ClosedError`."""
         with self._lock:
+            self.live.clear()  # somebody may still hold its look-up
+            self.raw.clear()
             self.live = self.raw = _Closed()
             self._forget_order()
 

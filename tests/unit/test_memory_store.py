@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aicache import SyncTieredCache
 from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
 from aicache.testing import FakeClock
 from aicache_memory import MemoryBackend, SyncMemoryBackend
@@ -240,3 +241,30 @@ def test_readers_and_writers_in_threads_leave_the_structure_whole():
     for thread in threads:
         thread.join(60)
     check(memory)
+
+
+def test_a_table_that_is_looked_into_is_the_same_for_ever_and_empty_once_closed():
+    memory = SyncMemoryBackend(clock=FakeClock())
+    look = memory.lookup
+    assert look("k") is None
+    memory.put("k", "v", thaw=None, size=1, created=0.0, ttl=None)
+    assert look("k") is memory.peek("k")
+    memory.clear()
+    assert look("k") is None
+    memory.put("k", "v", thaw=None, size=1, created=0.0, ttl=None)
+    memory.close()
+    assert look("k") is None
+    with pytest.raises(ClosedError):
+        memory.peek("k")
+
+
+def test_a_hit_through_the_table_counts_as_a_use():
+    with SyncTieredCache([SyncMemoryBackend(max_entries=2)]) as cache:
+        (memory,) = cache.backends().values()
+        cache.set("used", 1)
+        for _ in range(9):
+            assert cache.get("used") == 1
+        assert memory.lookup("used").hits == 7
+        for number in range(20):
+            cache.set(f"k{number}", number)
+        assert cache.get("used") == 1

@@ -396,3 +396,18 @@ async def test_two_hours_between_the_clocks_of_two_processes_change_nothing(flav
     clock.advance(2)
     with pytest.raises(DownError):
         await reader.get_or_set("k", provider)
+
+
+async def test_a_decorated_function_is_refreshed_ahead_too(made, clock, provider):
+    cache = made(Policy(ttl=100, refresh_ahead=0.8))
+    ask = getattr(cache, "inner", cache).cached()(lambda prompt: provider())
+
+    async def asked():
+        answer = ask("a prompt")
+        return await answer if hasattr(answer, "__await__") else answer
+
+    assert await asked() == [1]
+    clock.advance(81)
+    assert await asked() == [1]
+    await settled(cache, 2, provider)
+    assert await asked() == [2]
