@@ -14,14 +14,26 @@ if TYPE_CHECKING:
     from aicache.testing._async.faulty import FaultyBackend
     from aicache.testing._sync.faulty import SyncFaultyBackend
     from aicache.testing.contract import BackendContract, SyncBackendContract
+    from aicache.testing.proxy import FaultProxy
+    from aicache.testing.virtual_time import VirtualTimeLoop
 
-__all__ = ["BackendContract", "FakeClock", "FaultyBackend", "SyncBackendContract", "SyncFaultyBackend"]
+__all__ = [
+    "BackendContract",
+    "FakeClock",
+    "FaultProxy",
+    "FaultyBackend",
+    "SyncBackendContract",
+    "SyncFaultyBackend",
+    "VirtualTimeLoop",
+]
 
 _HOMES = {
     "BackendContract": "aicache.testing.contract",
+    "FaultProxy": "aicache.testing.proxy",
     "FaultyBackend": "aicache.testing._async.faulty",
     "SyncBackendContract": "aicache.testing.contract",
     "SyncFaultyBackend": "aicache.testing._sync.faulty",
+    "VirtualTimeLoop": "aicache.testing.virtual_time",
 }
 
 

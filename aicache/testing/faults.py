@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from random import Random
 from typing import TypeAlias
 
-__all__ = ["AnswerOf", "Delay", "Fail", "Fault", "FlipBit", "Lose", "Plan", "Stale", "Truncate"]
+__all__ = ["AnswerOf", "Delay", "Fail", "Fault", "FlipBit", "Lose", "Plan", "Stale", "Truncate", "mixed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,23 @@ Plan: TypeAlias = "Iterable[Fault | None] | Callable[[str, str, int], Fault | No
 Calls are numbered from 0, over all verbs. A call for many keys is one call, and the function is asked for each of the
 keys; a call that has none (`scan`, `clear`, `info`) has the key `""`. After the last of a sequence all is well.
 """
+
+
+def mixed(seed: int, shares: Iterable[tuple[float, Fault | Callable[[Random], Fault]]]) -> Plan:
+    """A plan of chance: each share of all calls, from 0 to 1, has its fault; the others go well.
+
+    A fault may be a function of a random source: `lambda r: Delay(r.uniform(0, 0.004))`. The same seed gives the same
+    fault to the same call (its verb, key and number), in whatever order they are made.
+    """
+    table = list(shares)
+
+    def plan(verb: str, key: str, number: int) -> Fault | None:
+        source = Random(f"{seed} {number} {verb} {key}")
+        drawn = source.random()
+        for share, fault in table:
+            if drawn < share:
+                return fault(source) if callable(fault) else fault
+            drawn -= share
+        return None
+
+    return plan

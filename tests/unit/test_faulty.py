@@ -10,7 +10,7 @@ from aicache import SyncTieredCache, TieredCache
 from aicache.errors import BackendError, InvalidTypeError
 from aicache.protocols import HasDeadline, HoldsEntries, SupportsMany, SupportsTTL, supports
 from aicache.testing import FakeClock, FaultyBackend, SyncFaultyBackend
-from aicache.testing.faults import AnswerOf, Delay, Fail, FlipBit, Lose, Stale, Truncate
+from aicache.testing.faults import AnswerOf, Delay, Fail, FlipBit, Lose, Stale, Truncate, mixed
 from aicache_memory import MemoryBackend, SyncMemoryBackend
 
 DOWN = BackendError("down")
@@ -178,3 +178,16 @@ def test_sync() -> None:
         assert [cache.get("key") for _ in plan] == [None, ["value"], None, ["value"]]
     assert waited == [3.5]
     assert backend.calls == {"set": 1, "get": 4}
+
+
+def test_a_plan_of_chance_gives_the_same_call_the_same_fault():
+    shares = [(0.2, Lose()), (0.3, lambda source: Delay(source.random()))]
+    one, two, other = mixed(1, shares), mixed(1, shares), mixed(2, shares)
+    calls = [("get", f"k{number % 7}", number) for number in range(2000)]
+    drawn = [one(*call) for call in calls]
+    assert [two(*call) for call in reversed(calls)] == drawn[::-1]
+    assert [other(*call) for call in calls] != drawn
+    kinds = [type(fault) for fault in drawn]
+    assert 0.15 < kinds.count(Lose) / 2000 < 0.25
+    assert 0.25 < kinds.count(Delay) / 2000 < 0.35
+    assert len({fault.seconds for fault in drawn if isinstance(fault, Delay)}) > 400
