@@ -55,8 +55,8 @@ def scenarios(url: str, *, is_for_many: bool = True) -> list[Scenario]:
         for name, opened, note, kind in _all(url, 256)
         if kind == "values"
     ]
-    what = "get of a completion of 1.5 kB, 256 callers at once, for a second and a half at a time"
-    return [*throughput, Scenario("redis get, tail", what, tails, "aicache", 256, rounds=3, seconds=1.5)]
+    what = "get of a completion of 1.5 kB, 256 callers at once, for three quarters of a second at a time"
+    return [*throughput, Scenario("redis get, tail", what, tails, "aicache", 256, rounds=3, seconds=0.75)]
 
 
 def _callers(at_once: int) -> str:

@@ -1,7 +1,8 @@
 """How many requests of a trace are hits, by the size of the cache: ours, LRU, and the most that any policy could have.
 
-The most is Belady's MIN with bypass (1966), exact for entries of one size. Traces: those that come with the package,
-and those in a folder that `AICACHE_TRACES` names.
+The most is Belady's MIN with bypass (1966), exact for entries of one size; by bytes, PFOO-L (Berger, Beckmann,
+Harchol-Balter, 2018), which is above what can be had. Traces: those that come with the package, and those in a folder
+that `AICACHE_TRACES` names.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ import heapq
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-__all__ = ["SHARES", "hit_ratios", "most_hits"]
+__all__ = ["SHARES", "hit_ratios", "most_by_bytes", "most_hits"]
 
 SHARES = (0.001, 0.01, 0.1)
 """The sizes of the cache, as shares of the objects of the trace; one below 50 entries is left out."""
 
 
 def hit_ratios() -> dict[str, list[dict[str, Any]]]:
-    """For each trace and size: the entries, and the hit ratio of MIN, of ours and of LRU; and the share of all dollars
-    that is saved by ours, which is told of costs, and by LRU, both bounded by bytes.
+    """For each trace and size: the entries, and the hit ratio of MIN, of ours, of LRU and of the peers; and where bytes
+    are bounded, what share of objects ours saves, what share of all dollars where it is told of costs, what share LRU
+    saves, and the most there is of either.
     """
     from aicache.cli.demo.trace import read_trace, shipped
 
@@ -35,24 +38,56 @@ def hit_ratios() -> dict[str, list[dict[str, Any]]]:
         requests = list(trace.requests)
         objects = len(set(requests))
         rows = [trace.row(number) for number in range(max(requests) + 1)]
-        found[name] = []
-        for share in SHARES:
-            entries = round(objects * share)
-            if entries >= 50:
-                room = round(sum(rows[number].size for number in set(requests)) * share)
-                asked = sum(rows[number].dollars for number in requests)
-                found[name].append(
-                    {
-                        "share": share,
-                        "entries": entries,
-                        "min": most_hits(requests, entries) / len(requests),
-                        "aicache": _ours(requests, entries) / len(requests),
-                        "lru": _lru(requests, entries) / len(requests),
-                        "dollars": _dollars(requests, rows, room) / asked,
-                        "dollars_lru": _dollars_lru(requests, rows, room) / asked,
-                    }
-                )
+        room = sum(rows[number].size for number in set(requests))
+        found[name] = [
+            {"share": share, "entries": round(objects * share)}
+            | _by_entries(requests, round(objects * share))
+            | _by_bytes(requests, rows, round(room * share))
+            for share in SHARES
+            if round(objects * share) >= 50
+        ]
     return found
+
+
+def _by_entries(requests: Sequence[int], entries: int) -> dict[str, float]:
+    hits = {"min": most_hits(requests, entries), "aicache": _ours(requests, entries), "lru": _lru(requests, entries)}
+    return {name: number / len(requests) for name, number in (hits | _peers(requests, entries)).items()}
+
+
+def _by_bytes(requests: Sequence[int], rows: Sequence[Any], room: int) -> dict[str, float]:
+    sizes = [row.size for row in rows]
+    dollars = [row.dollars for row in rows]
+    ones = [1.0] * len(rows)
+    asked = sum(dollars[number] for number in requests)
+    return {
+        "objects": _saved(requests, rows, room, ones, is_told=False) / len(requests),
+        "objects_most": most_by_bytes(requests, sizes, ones, room) / len(requests),
+        "dollars": _saved(requests, rows, room, dollars, is_told=True) / asked,
+        "dollars_lru": _dollars_lru(requests, rows, room) / asked,
+        "dollars_most": most_by_bytes(requests, sizes, dollars, room) / asked,
+    }
+
+
+def most_by_bytes(requests: Sequence[int], sizes: Sequence[int], worth: Sequence[float], room: int) -> float:
+    """No less than what any policy could save that keeps at most `room` bytes (PFOO-L).
+
+    An answer that is kept until it is asked for again takes its bytes for so many requests; the cache has its room for
+    all of them. Those that save most for what they take are counted until all is taken, the last one in part.
+    """
+    last: dict[int, int] = {}
+    stays: list[tuple[float, float, float]] = []
+    for at, number in enumerate(requests):
+        if number in last and sizes[number] <= room:
+            takes = sizes[number] * (at - last[number])
+            stays.append((worth[number] / takes, worth[number], takes))
+        last[number] = at
+    left, saved = float(room * len(requests)), 0.0
+    for _, one, takes in sorted(stays, reverse=True):
+        saved += one * min(1.0, left / takes)
+        left -= takes
+        if left <= 0:
+            break
+    return saved
 
 
 def most_hits(requests: Sequence[int], entries: int) -> int:
@@ -109,7 +144,35 @@ def _lru(requests: Sequence[int], entries: int) -> int:
     return hits
 
 
-def _dollars(requests: Sequence[int], rows: Sequence[Any], room: int) -> float:
+def _peers(requests: Sequence[int], entries: int) -> dict[str, int]:
+    """The hits of the peers that do more than LRU, where they are installed."""
+    hits: dict[str, int] = {}
+    if find_spec("theine"):
+        from theine import Cache
+
+        cache: Any = Cache(entries, nolock=True)
+        hits["theine"] = 0
+        for number in requests:
+            if cache.get(number)[1]:
+                hits["theine"] += 1
+            else:
+                cache.set(number, True)
+        cache.close()
+    if find_spec("moka_py"):
+        from moka_py import Moka
+
+        moka: Any = Moka(capacity=entries)
+        hits["moka"] = 0
+        for number in requests:
+            if moka.get(number):
+                hits["moka"] += 1
+            else:
+                moka.set(number, True)
+                moka.run_pending_tasks()  # or it holds more than it may
+    return hits
+
+
+def _saved(requests: Sequence[int], rows: Sequence[Any], room: int, worth: Sequence[float], *, is_told: bool) -> float:
     from aicache_memory import SyncMemoryBackend
 
     memory = SyncMemoryBackend(None, room)
@@ -117,9 +180,10 @@ def _dollars(requests: Sequence[int], rows: Sequence[Any], room: int) -> float:
     for number in requests:
         key, row = str(number), rows[number]
         if memory.peek(key) is not None:
-            saved += row.dollars
+            saved += worth[number]
         else:
-            memory.put(key, number, thaw=None, size=row.size, created=0.0, ttl=None, cost=row.dollars)
+            cost = row.dollars if is_told else None
+            memory.put(key, number, thaw=None, size=row.size, created=0.0, ttl=None, cost=cost)
     return saved
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from goals import Found, judged
 from harness import Contender, Options, Scenario
 from machine import machine, versions
 
@@ -17,6 +18,8 @@ Ratios = dict[str, list[dict[str, Any]]]
 
 _NOISE = 0.05
 """Two that differ by less than this share of their time are alike."""
+
+_LATENCIES = {"p50": "p50", "p99": "p99", "p99.9": "p99.9", "p100": "longest"}
 
 _INTRODUCTION = """\
 # Results
@@ -34,11 +37,23 @@ shows what any would cost.
 
 on any Python from 3.11 on. It makes an environment of its own, installs the peers and a server there, measures, and
 writes this page, `results.json` and the pictures. `--quick` takes less than three minutes, `--only redis` runs some and
-prints them, `--self-check` only checks the answers.
+prints them, `--self-check` only checks the answers. `python benchmarks/compare.py` shows what became slower since
+another run, or, by counted instructions, since another revision.
 
 | | measured with |
 |---|---|
 {measured_with}
+
+## Goals
+
+What the project wants of itself, and what this run measured. *Ahead* is how many times aicache's time another takes, in
+the same rounds; a bar in seconds holds for the machine above.
+
+| # | scenario | bar | measured | met |
+|---|---|---|---|---|
+{goals}
+
+{met}
 
 ## In short
 
@@ -46,7 +61,16 @@ prints them, `--self-check` only checks the answers.
 |---|---|---|---|
 {summary}
 
-![The ratios of every table](results.png)
+![The ratios of every table without Redis](results.png)
+
+![The ratios of every table with Redis](redis.png)
+
+## How late the answers are
+
+![Latencies with 256 callers at once](latencies.png)
+
+How late the latest are depends on how long the callers go on where a pool is unfair: whoever waits behind it is served
+when another stops.
 
 ## Where a peer takes less time
 
@@ -56,16 +80,18 @@ prints them, `--self-check` only checks the answers.
 
 - **Dicts in memory.** aicache makes a dict anew for each caller, so that none can change another's; the peers hand out
   the very object or a shallow copy. `copy="live"` does what they do.
-- **Redis.** aicache shares few connections between all callers and sends what was asked for together in one pipeline;
-  the peers have a connection for each caller, which is their fastest way and more than their default (10 to 100)
-  allows. aicache verifies that each answer is whole and belongs to its key, compresses from 1 KiB up and holds each
-  call to a deadline; of the peers only aiocache has a deadline. Deadlines are raised to 10 s, so that on a busy machine
-  a late answer costs its time and is no miss.
+- **Redis.** aicache shares few connections between all callers and sends what was asked for together in one write; the
+  peers have a connection for each caller, which is their fastest way and more than their default (10 to 100) allows; a
+  pool of 64 for which callers wait is shown beside it. aicache verifies that each answer is whole and belongs to its
+  key, compresses from 1 KiB up and holds each call to a deadline; of the peers only aiocache has a deadline. Deadlines
+  are raised to 10 s, so that on a busy machine a late answer costs its time and is no miss.
 - **Codecs.** json and msgpack keep few types (a tuple comes back as a list), check nothing and compress nothing; pickle
   runs whatever code the bytes say, which a store that others write to must not be trusted with.
 - **Client and server share one machine.** There is next to no network: over a real one, round trips weigh more and
   microseconds of a client less. Callers do nothing between calls.
-- **One hot key in memory.** What a cache full of other keys costs is not in these tables.
+- **One hot key in memory** is asked for in the tables of `async hit` and `sync hit` by value; those of 10,000 entries,
+  evictions, threads and scale ask for many.
+- **LiteLLM's DualCache** is left out: it takes 277 MB to install and two seconds to import.
 """
 
 
@@ -75,14 +101,17 @@ def print_tables(measured: Measured) -> None:
 
 
 def write(folder: Path, measured: Measured, options: Options, ratios: Ratios) -> None:
-    """Write the page, the JSON and the two pictures."""
-    from pictures import draw_contenders, draw_ratios
+    """Write the page, the JSON and the pictures."""
+    from pictures import draw_contenders, draw_latencies, draw_ratios
 
+    goals = judged(Found({scenario.name: figures for scenario, figures in measured}, ratios))
     tables = "\n".join(_table(scenario, figures) for scenario, figures in measured)
     introduction = _INTRODUCTION.format(
         rounds=options.rounds,
         seconds=options.seconds,
         measured_with="\n".join(f"| {name} | {value} |" for name, value in (machine() | versions()).items()),
+        goals="\n".join(_goal(row) for row in goals),
+        met=_met(goals),
         summary="\n".join(_summary(scenario, figures) for scenario, figures in measured),
         ahead=_ahead(measured),
     )
@@ -92,6 +121,7 @@ def write(folder: Path, measured: Measured, options: Options, ratios: Ratios) ->
         "versions": versions(),
         "rounds": options.rounds,
         "seconds": options.seconds,
+        "goals": goals,
         "scenarios": {
             scenario.name: {"what": scenario.what, "baseline": scenario.baseline, "figures": figures}
             for scenario, figures in measured
@@ -99,8 +129,21 @@ def write(folder: Path, measured: Measured, options: Options, ratios: Ratios) ->
         "hit_ratios": ratios,
     }
     (folder / "results.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    draw_contenders(folder / "results.png", measured)
+    over_redis = [pair for pair in measured if pair[0].name.startswith("redis")]
+    draw_contenders(folder / "results.png", [pair for pair in measured if pair not in over_redis])
+    draw_contenders(folder / "redis.png", over_redis)
+    draw_latencies(folder / "latencies.png", [pair for pair in over_redis if pair[0].at_once == 256])
     draw_ratios(folder / "hit_ratios.png", ratios)
+
+
+def _goal(row: dict[str, Any]) -> str:
+    met = {True: "yes", False: "**no**", None: "-"}[row["is_met"]]
+    return f"| {row['goal']} | {row['scenario']} | {row['bar']} | {row['said']} | {met} |"
+
+
+def _met(goals: Sequence[dict[str, Any]]) -> str:
+    known = [row["is_met"] for row in goals if row["is_met"] is not None]
+    return f"{sum(known)} of {len(known)} bars are met; {len(goals) - len(known)} are not measured here."
 
 
 def _summary(scenario: Scenario, figures: dict[str, Any]) -> str:
@@ -146,7 +189,7 @@ def _table(scenario: Scenario, figures: dict[str, Any]) -> str:
     in_bytes = scenario.unit == "B"
     said = _bytes if in_bytes else _time
     head = ["contender", "ratio", *(["CPU ratio"] if has_cpu else []), *([] if in_bytes else ["operations a second"])]
-    head += ["bytes" if in_bytes else "an operation", "best", "p90", *(["p50", "p99"] if has_latencies else [])]
+    head += ["bytes" if in_bytes else "an operation", "best", "p90", *(_LATENCIES.values() if has_latencies else [])]
     head += [name.removesuffix(", s") for name in more]
     lines = [f"## {scenario.name}", "", f"{scenario.what[0].upper()}{scenario.what[1:]}.", ""]
     lines += [f"| {' | '.join([*head, 'what it does'])} |", f"|{'---|' * (len(head) + 1)}"]
@@ -160,7 +203,7 @@ def _table(scenario: Scenario, figures: dict[str, Any]) -> str:
             *([] if in_bytes else [f"{1 / figure['wall']:,.0f}"]),
             *[said(figure[name]) for name in ("wall", "wall_min", "wall_p90")],
         ]
-        cells += [_time(figure[name]) if name in figure else "" for name in ("p50", "p99")] if has_latencies else []
+        cells += [_time(figure[name]) if name in figure else "" for name in _LATENCIES] if has_latencies else []
         cells += [_more(name, figure.get("more", {}).get(name)) for name in more]
         lines.append(f"| {' | '.join([*cells, by_name[name].note])} |")
     return "\n".join(lines) + "\n"
@@ -193,20 +236,38 @@ the traces' own words say. Two traces come with the package; others are read whe
 
 ![Hit ratio by size of the cache](hit_ratios.png)
 
-| trace | share | entries | MIN | aicache | LRU | of MIN | dollars saved | LRU |
-|---|---|---|---|---|---|---|---|---|
+*Objects* is the share of requests that are hits there without costs. *Most* is PFOO-L's, more than can be had.
+
+{head}
 """
+_COLUMNS = {
+    "min": "MIN",
+    "aicache": "aicache",
+    "lru": "LRU",
+    "theine": "theine",
+    "moka": "moka-py, held to its bound",
+    "objects": "objects",
+    "objects_most": "most",
+    "dollars": "dollars",
+    "dollars_lru": "LRU",
+    "dollars_most": "most",
+}
 
 
 def _ratio_table(ratios: Ratios) -> str:
-    lines: list[str] = []
-    for name, rows in ratios.items():
-        for row in rows:
-            figures = [row["min"], row["aicache"], row["lru"], row["aicache"] / row["min"], row["dollars"]]
-            cells = [f"{100 * figure:.1f} %" for figure in [*figures, row["dollars_lru"]]]
-            lines.append(f"| {name} | {100 * row['share']:g} % | {row['entries']:,} | {' | '.join(cells)} |")
     every = [row for rows in ratios.values() for row in rows]
-    mean = 100 * sum(row["aicache"] / row["min"] for row in every) / len(every)
-    mean_lru = 100 * sum(row["lru"] / row["min"] for row in every) / len(every)
-    lines.append(f"\nMean share of MIN: aicache {mean:.1f} %, LRU {mean_lru:.1f} %.")
-    return _ABOUT_RATIOS + "\n".join(lines) + "\n"
+    names = [name for name in _COLUMNS if all(name in row for row in every)]
+    lines: list[str] = []
+    for trace, rows in ratios.items():
+        for row in rows:
+            cells = [f"{100 * row[name]:.1f} %" for name in names]
+            lines.append(f"| {trace} | {100 * row['share']:g} % | {row['entries']:,} | {' | '.join(cells)} |")
+    means = [
+        f"{_COLUMNS[name]} {100 * sum(row[name] / row['min'] for row in every) / len(every):.1f} %"
+        for name in ("aicache", "lru", "theine", "moka")
+        if name in names
+    ]
+    lines.append(f"\nMean share of MIN: {'; '.join(means)}.")
+    head = ["trace", "share", "entries", *(_COLUMNS[name] for name in names)]
+    table = f"| {' | '.join(head)} |\n|{'---|' * len(head)}"
+    return _ABOUT_RATIOS.format(head=table) + "\n".join(lines) + "\n"

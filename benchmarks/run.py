@@ -1,7 +1,7 @@
 """Runs the benchmarks: `python benchmarks/run.py`, on any Python from 3.11 on, with nothing else set up.
 
 It makes an environment of its own in `benchmarks/.venv`, installs the peers there, starts a server of its own,
-measures, and writes `RESULTS.md`, `results.json` and `results.png`. `--quick` takes less than three minutes, `--only
+measures, and writes `RESULTS.md`, `results.json` and the pictures. `--quick` takes less than three minutes, `--only
 redis` runs some, `--self-check` only sees that every contender gives right answers, and writes nothing.
 """
 

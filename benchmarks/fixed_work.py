@@ -1,0 +1,89 @@
+"""Does one kind of work a number of times and nothing else, to count instructions: `python fixed_work.py hit 500`.
+
+With 0 it does all that comes before, so the difference is the work itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+from values import answer
+
+__all__ = ["WORK"]
+
+
+def _hit(count: int) -> None:
+    from aicache import SyncTieredCache
+    from aicache_memory import SyncMemoryBackend
+
+    cache = SyncTieredCache([SyncMemoryBackend()])
+    cache.set("key", "text")
+    for _ in range(count):
+        cache.get("key")
+
+
+def _async_hit(count: int) -> None:
+    from aicache import TieredCache
+    from aicache_memory import MemoryBackend
+
+    async def main() -> None:
+        cache = TieredCache([MemoryBackend()])
+        await cache.set("key", "text")
+        for _ in range(count):
+            await cache.get("key")
+
+    asyncio.run(main())
+
+
+def _evict(count: int) -> None:
+    from aicache_memory import SyncMemoryBackend
+
+    memory = SyncMemoryBackend(max_entries=100)
+    for number in range(200 + count):
+        memory.put(f"key {number}", b"v", thaw=None, size=1, created=0.0, ttl=None)
+
+
+def _codec(count: int) -> None:
+    from aicache import Codec
+
+    codec, value = Codec(), answer(1_500)
+    for _ in range(count):
+        sealed = codec.seal("key", codec.pack(codec.dumps(value)), created=1.0, fresh_for=60.0)
+        codec.open("key", sealed)
+
+
+def _decorated(count: int) -> None:
+    from aicache import SyncTieredCache
+    from aicache_memory import SyncMemoryBackend
+
+    @SyncTieredCache([SyncMemoryBackend()]).cached()
+    def ask(messages: list[dict[str, str]], temperature: float = 1.0) -> str:
+        return f"{len(messages)} {temperature}"
+
+    messages = [{"role": "user", "content": "A question."}]
+    ask(messages, temperature=0.0)
+    for _ in range(count):
+        ask(messages, temperature=0.0)
+
+
+def _key(count: int) -> None:
+    from aicache import CacheKeyGenerator
+
+    keys = CacheKeyGenerator()
+    for _ in range(count):
+        keys.generate_cache_key("A long text. " * 50, "summarize", {"model": "small", "temperature": 0.0})
+
+
+WORK: dict[str, Callable[[int], None]] = {
+    "hit": _hit,
+    "async hit": _async_hit,
+    "put and evict": _evict,
+    "codec": _codec,
+    "decorated hit": _decorated,
+    "AI key": _key,
+}
+
+if __name__ == "__main__":
+    WORK[sys.argv[1]](int(sys.argv[2]))
