@@ -119,6 +119,10 @@ class _NoBreaker(CircuitBreaker):
     def __init__(self, clock: Callable[[], float], random: Callable[[], float]) -> None:
         super().__init__(Breaker(failures=1), clock, random)
 
+    @property
+    def is_shut(self) -> bool:
+        return False
+
     def enter(self) -> int:
         return self.turn
 
