@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from aicache.errors import BackendBusyError
 from aicache_redis._pool.deadline import Deadline
 from aicache_redis._pool.wire import Wire
 
@@ -17,12 +18,13 @@ _inherited: Final[list[object]] = []  # wires of the process we were forked from
 
 
 class Pool:
-    """`most` wires at most. `connect`: makes a connection. `deadline`: bounds what the thread waits for."""
+    """`most` wires at most. `connect`: makes one. `deadline`: bounds what the thread waits for, to `timeout` seconds."""
 
-    def __init__(self, connect: Callable[[], Any], most: int, deadline: Deadline) -> None:
+    def __init__(self, connect: Callable[[], Any], most: int, deadline: Deadline, timeout: float) -> None:
         self._connect = connect
         self._most = most
         self._deadline = deadline
+        self._timeout = timeout
         self._start()
 
     def _start(self) -> None:
@@ -34,8 +36,8 @@ class Pool:
         self._freed = threading.Condition()
 
     def take(self) -> Wire:
-        """A wire for this thread alone, to be given back or dropped; raises `OSError`, or what the library does, where
-        none can be had in time.
+        """A wire for this thread alone, to be given back or dropped; raises `BackendBusyError` where all are in use all
+        the time, and `OSError`, or what the library does, where none can be made.
         """
         if os.getpid() != self._pid:
             _inherited.append((self._idle, self._used))
@@ -88,6 +90,11 @@ class Pool:
                         self._count += 1
                         return None
                     self._freed.wait(self._deadline.left())
+            except TimeoutError as error:
+                raise BackendBusyError(
+                    f"no connection was free within {self._timeout:g} s: all {self._most} were in use; "
+                    "raise max_connections, or have fewer threads"
+                ) from error
             finally:
                 self._waiting -= 1
 

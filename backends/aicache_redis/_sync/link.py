@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aicache.errors import BackendError, ClosedError
+from aicache.errors import BackendBusyError, BackendError, ClosedError
 from aicache_redis._commands import Command, portions, refusal
 from aicache_redis._pool.deadline import Deadline, timed
 from aicache_redis._pool.pool import Pool
@@ -32,7 +32,9 @@ class Links:
         self._arguments = settings.connection("redis")
         self._kind = timed(self._arguments.pop("connection_class"), self._deadline)
         self._pack: Any = imported("hiredis").pack_command
-        self._pool = Pool(lambda: self._kind(**self._arguments), settings.max_connections, self._deadline)
+        self._pool = Pool(
+            lambda: self._kind(**self._arguments), settings.max_connections, self._deadline, settings.timeout
+        )
 
     def ask(self, command: Command) -> Any:
         """The reply to a command."""
@@ -68,7 +70,9 @@ class Links:
         except Exception as error:
             if self._closed:
                 raise ClosedError("this Redis backend was closed during the call") from error
-            raise failure_of(TimeoutError() if self._deadline.passed else error, self.settings) from error
+            if self._deadline.passed and not isinstance(error, BackendBusyError):
+                raise failure_of(TimeoutError(), self.settings) from error
+            raise failure_of(error, self.settings) from error
         finally:
             if self._closed:  # another thread closed it meanwhile, and this call may have connected since
                 self.close()
