@@ -18,7 +18,7 @@ _inherited: Final[list[object]] = []  # wires of the process we were forked from
 
 
 class Pool:
-    """`most` wires at most. `connect`: makes one. `deadline`: bounds what the thread waits for, to `timeout` seconds."""
+    """`most` wires at most. `connect`: makes one. `deadline`: bounds what a thread waits for, to `timeout` seconds."""
 
     def __init__(self, connect: Callable[[], Any], most: int, deadline: Deadline, timeout: float) -> None:
         self._connect = connect
