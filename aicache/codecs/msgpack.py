@@ -109,17 +109,20 @@ class MsgpackSerializer:
         if data[:1] == _RICH:
             self._check(data)
             return self._loads_rich(data)
-        if len(data) <= self._max_items:  # so it has no more items than it may; its depth shows sooner once it is made
+        decode = self._decode or self._engine()[1]
+        # No item takes less than a byte, so here are no more than may be, and the depth is seen sooner once they are
+        # made. Not by msgpack: it makes room for all that each of a thousand levels only claims to hold.
+        if len(data) <= self._max_items and decode is not _decode:
             try:
-                value = (self._decode or self._engine()[1])(data)
+                value = decode(data)
             except Exception:
-                pass
+                pass  # what is wrong is said below
             else:
                 if _is_plain(value, self._max_depth):
                     return value
         self._check(data)
         try:
-            return (self._decode or self._engine()[1])(data)
+            return decode(data)
         except Exception:
             return _decode(data)
 

@@ -10,6 +10,8 @@ import pytest
 
 PROBE = """
 import json, resource, sys, time, tracemalloc, zlib
+if sys.argv[2] == "without msgspec":
+    sys.modules["msgspec.msgpack"] = None
 import lz4.block, msgpack
 from aicache import Codec, Lz4Compressor
 from aicache._kernel.envelope import kind_of, seal_envelope
@@ -42,6 +44,8 @@ BOMBS = {
     ),
     "huge-decimal": lambda: sealed(b"\\xc1" + msgpack.packb(msgpack.ExtType(7, b"1E+999999999999999999"))),
     "many-digits": lambda: sealed(b"9" * (8 * 2**20 - 100), serializer=2),
+    "claims": lambda: sealed((b"\\xdd" + (150_000).to_bytes(4, "big")) * 900 + b"\\x01" * 185_000),
+    "maps-of-200-kB": lambda: sealed(b"\\xdd" + (199_994).to_bytes(4, "big") + b"\\x80" * 199_994),
 }
 bomb = BOMBS[sys.argv[1]]()
 del zeros, maps, nested, lists, one_int
@@ -76,12 +80,16 @@ BOMBS = {
     "floats": ("budget",),
     "huge-decimal": ("a value", "parse"),
     "many-digits": ("parse",),
+    "claims": ("budget",),
+    "maps-of-200-kB": ("a value",),
 }
 
 
+@pytest.mark.parametrize("engine", ["with msgspec", "without msgspec"])
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_a_bomb_costs_little(bomb, record_property):
-    done = subprocess.run([sys.executable, "-c", PROBE, bomb], capture_output=True, text=True, timeout=60, check=True)
+def test_a_bomb_costs_little(bomb, engine, record_property):
+    command = [sys.executable, "-c", PROBE, bomb, engine]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     cost = json.loads(done.stdout)
     record_property("cost", cost)
     assert cost["reason"] in BOMBS[bomb], cost
