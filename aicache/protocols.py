@@ -293,14 +293,29 @@ class KeepsStale(Protocol):
 class SharesEntries(Protocol):
     """A backend that `HoldsEntries` in a table that its callers may look into themselves, which saves them a call.
 
-    What `lookup` gives has one thing more than an `Entry`: `hits`, a count of its uses up to 7. Whoever takes a value
-    from it sees that its `expires` is not over by the backend's `clock`, and adds one to `hits` below 7; else asks
-    `peek`.
+    What `lookup` gives is None or a tuple: `(value, form, expires, place, more)`. Whoever takes the value from it
+
+    - sees first that `expires` is None, or that the backend's `clock` has not come to it (what `set` stored is in the
+      table, too, and always over); else there is nothing to be had here, and `peek` is asked;
+    - adds one to `hits[place]` where that is below 7;
+    - shares `value` as it is where `form` is 0, else takes `thaws[form](value)`, once for each caller.
+
+    `more` is the backend's own. A tuple never changes: an entry that is put anew is another one.
     """
 
     @property
-    def lookup(self) -> Callable[[str], Any]:
-        """The look-up of a table that stays the same for the backend's life: the entry, whatever its age, or None."""
+    def lookup(self) -> Callable[[str], tuple[Any, int, float | None, int, Any] | None]:
+        """The look-up, which stays the same for the backend's life: what is in the table, whatever its age, or None."""
+        ...
+
+    @property
+    def hits(self) -> list[int]:
+        """By place, how often an entry was used lately; the same list for the backend's life, never shortened."""
+        ...
+
+    @property
+    def thaws(self) -> Sequence[Callable[[Any], Any]]:
+        """By form, what makes a fresh value; what a number means never changes."""
         ...
 
 

@@ -9,10 +9,11 @@ from functools import partial, wraps
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload  # async-only
 
 # sync: from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from aicache._async.front import Front
 from aicache._async.primitives import check_function
 from aicache._kernel.arguments import namer
-from aicache._kernel.counters import TierCounters
 from aicache._kernel.names import Names
+from aicache._kernel.parameters import only_parameter, take_parameter
 from aicache.options import Ttl
 
 __all__ = ["CachedFunction", "Decorator", "decorate"]
@@ -57,40 +58,72 @@ class Decorator(Protocol):
 
 def decorate(
     cache: Cache,
-    entry_of: Callable[[str], Any],
-    clock: Callable[[], float],
-    front: TierCounters,
+    front: Front,
     key: Callable[..., str] | None,
     ttl: Ttl,
     function: Callable[..., Any],
 ) -> CachedFunction[..., Any]:
-    """`function` with its answers kept in `cache`. `entry_of`, `clock`, `front`: of its first tier (see `Front`)."""
+    """`function` with its answers kept in `cache`, whose first tier is looked into by `front`."""
     check_function(function)
     name = namer(function) if key is None else key
+    of_one = only_parameter(function) if key is None else None
     names = Names(name, remembers=key is None)
+    if of_one is None:
+        answer = _of_any(cache, front, ttl, function, names)
+    else:
+        answer = _of_one(cache, front, ttl, function, names)
+        take_parameter(answer, of_one)
+
+    async def invalidate(*args: Any, **kwargs: Any) -> bool:
+        return await cache.delete(name(*args, **kwargs))
+
+    kept = cast("CachedFunction[..., Any]", wraps(function)(answer))
+    kept.key = name  # type: ignore[method-assign]
+    kept.invalidate = invalidate  # type: ignore[method-assign]
+    return kept
+
+
+def _of_any(cache: Cache, front: Front, ttl: Ttl, function: Callable[..., Any], names: Names) -> Callable[..., Any]:
+    look, hits, thaws, _, clock, counters = front
     of, texts = names.of, names.texts
 
-    @wraps(function)
     async def answer(*args: Any, **kwargs: Any) -> Any:
         called = texts.get(args[0]) if len(args) == 1 and type(args[0]) is str and not kwargs else None
         if called is None:
             called = of(args, kwargs)
         try:
-            entry = entry_of(called)
+            kept = look(called)
         except TypeError:  # a key that is none, and is refused below
-            entry = None
-        if entry is not None and (entry.expires is None or clock() < entry.expires):
-            if entry.hits < 7:
-                entry.hits += 1
-            front.hits += 1
-            thaw = entry.thaw
-            return entry.value if thaw is None else thaw(entry.value)
+            kept = None
+        if kept is not None:
+            value, form, expires, place, _ = kept
+            if expires is None or clock() < expires:
+                if hits[place] < 7:
+                    hits[place] += 1
+                counters.hits += 1
+                return thaws[form](value) if form else value
         return await cache.get_or_set(called, partial(function, *args, **kwargs), ttl=ttl)
 
-    async def invalidate(*args: Any, **kwargs: Any) -> bool:
-        return await cache.delete(name(*args, **kwargs))
+    return answer
 
-    kept = cast("CachedFunction[..., Any]", answer)
-    kept.key = name  # type: ignore[method-assign]
-    kept.invalidate = invalidate  # type: ignore[method-assign]
-    return kept
+
+def _of_one(cache: Cache, front: Front, ttl: Ttl, function: Callable[..., Any], names: Names) -> Callable[..., Any]:
+    """The same of a function with one parameter: no tuple and no dict of arguments is made for a call."""
+    look, hits, thaws, _, clock, counters = front
+    of, texts = names.of, names.texts
+
+    async def answer(argument: Any) -> Any:
+        called = texts.get(argument) if type(argument) is str else None
+        if called is None:
+            called = of((argument,), {})
+        kept = look(called)
+        if kept is not None:
+            value, form, expires, place, _ = kept
+            if expires is None or clock() < expires:
+                if hits[place] < 7:
+                    hits[place] += 1
+                counters.hits += 1
+                return thaws[form](value) if form else value
+        return await cache.get_or_set(called, partial(function, argument), ttl=ttl)
+
+    return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -16,12 +16,14 @@ __all__ = ["Front", "front_of", "nothing"]
 
 
 class Front(NamedTuple):
-    """`entry`: looks into the table itself (see `SharesEntries`); finds nothing where there is none, or where somebody
-    is to be told of each hit. `peek`: asks the backend; finds nothing where the first tier holds no live entries.
-    `clock`: what the entries go by.
+    """`entry`, `hits`, `thaws`: the table itself (see `SharesEntries`); finds nothing where there is none, or where
+    somebody is to be told of each hit. `peek`: asks the backend; finds nothing where the first tier holds no live
+    entries. `clock`: what the entries go by.
     """
 
-    entry: Callable[[str], Any]
+    entry: Callable[[str], tuple[Any, int, float | None, int, Any] | None]
+    hits: list[int]
+    thaws: Sequence[Callable[[Any], Any]]
     peek: Callable[[str], Any]
     clock: Callable[[], float]
     counters: TierCounters
@@ -31,12 +33,14 @@ def front_of(chain: Chain, events: Events | None, wall_clock: Callable[[], float
     """The front of a chain."""
     tier = chain.tiers[0]
     if not (isinstance(tier, EntryTier) and tier.options.read):
-        return Front(nothing, nothing, wall_clock, tier.counters)
+        return Front(nothing, [], [], nothing, wall_clock, tier.counters)
     backend = tier.backend
     if events is not None:
-        return Front(nothing, partial(_told, tier, events), backend.clock, tier.counters)
-    entry = cast("SharesEntries", backend).lookup if supports(backend, SharesEntries) else nothing
-    return Front(entry, backend.peek, backend.clock, tier.counters)
+        return Front(nothing, [], [], partial(_told, tier, events), backend.clock, tier.counters)
+    if not supports(backend, SharesEntries):
+        return Front(nothing, [], [], backend.peek, backend.clock, tier.counters)
+    table = cast("SharesEntries", backend)
+    return Front(table.lookup, table.hits, table.thaws, backend.peek, backend.clock, tier.counters)
 
 
 def nothing(_key: str) -> None:

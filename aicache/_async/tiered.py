@@ -31,7 +31,6 @@ from aicache.options import UNSET, Policy, Tier, Ttl, check_key, check_ttl
 from aicache.protocols import (
     CacheBackend,
     Compressor,
-    Entry,
     HoldsEntries,
     Serializer,
 )
@@ -102,7 +101,8 @@ class TieredCache:
         chain.wants_lives = bool(self._policy.stale_for or self._refreshes)
         self._chain = chain
         self._loads = Loads(chain, self._flights, self._throttle, self._wall_clock, self._random)
-        self._entry, self._peek, self._front_clock, self._front = front_of(chain, self._events, self._wall_clock)
+        self._at_front = front_of(chain, self._events, self._wall_clock)
+        self._entry, self._hits, self._thaws, self._peek, self._front_clock, self._front = self._at_front
 
     def only(self, *tiers: str) -> TieredCache:
         """This cache over some of its tiers, by name: for values that are too large or too private for the others.
@@ -132,17 +132,20 @@ class TieredCache:
     async def get(self, key: str, default: D) -> Any | D: ...
     async def get(self, key: str, default: object = None) -> Any:
         """The value, or `default` on a miss; a stored None is a hit."""
+        look, clock = self._entry, self._front_clock  # a call of an attribute takes longer than one of a name
         try:
-            entry = self._entry(key)
+            kept = look(key)
         except TypeError:
             check_key(key)
             raise
-        if entry is not None and (entry.expires is None or self._front_clock() < entry.expires):
-            if entry.hits < 7:
-                entry.hits += 1
-            self._front.hits += 1
-            thaw = entry.thaw
-            return entry.value if thaw is None else thaw(entry.value)
+        if kept is not None:
+            value, form, expires, place, _ = kept
+            if expires is None or clock() < expires:
+                hits = self._hits
+                if hits[place] < 7:
+                    hits[place] += 1
+                self._front.hits += 1
+                return self._thaws[form](value) if form else value
         check_key(key)
         entry = self._peek(key)
         if entry is not None:
@@ -226,23 +229,31 @@ class TieredCache:
         the last one is, so is the load, unless the policy says otherwise. Raises `ReentrantLoadError` where the
         factory waits for its own key, and `LoadTimeoutError`.
         """
+        look, clock = self._entry, self._front_clock
         try:
-            entry = self._entry(key)
+            kept = look(key)
         except TypeError:
             check_key(key)
             raise
-        if entry is not None and (entry.expires is None or self._front_clock() < entry.expires):
-            if entry.hits < 7:
-                entry.hits += 1
-        else:
-            entry = self._peek(check_key(key))
+        if kept is not None:
+            value, form, expires, place, _ = kept
+            if expires is None or clock() < expires:
+                hits = self._hits
+                if hits[place] < 7:
+                    hits[place] += 1
+                self._front.hits += 1
+                if self._refreshes or ttl is not UNSET or policy is not None:
+                    self._refresh_if_due(key, expires, factory, self._asked(policy, ttl, cost))
+                shared: Any = self._thaws[form](value) if form else value
+                return shared
+        entry = self._peek(check_key(key))
         if entry is not None:
             self._front.hits += 1
             if self._refreshes or ttl is not UNSET or policy is not None:
-                self._refresh_if_due(key, entry, factory, self._asked(policy, ttl, cost))
+                self._refresh_if_due(key, entry.expires, factory, self._asked(policy, ttl, cost))
             thaw = entry.thaw
-            value: Any = entry.value if thaw is None else thaw(entry.value)
-            return value
+            found: Any = entry.value if thaw is None else thaw(entry.value)
+            return found
         item, joined = await self._obtain(key, factory, self._asked(policy, ttl, cost))
         loaded: Any = item.for_another() if joined else item.value
         return loaded
@@ -359,8 +370,8 @@ class TieredCache:
         if ttl is not UNSET:
             ttl = check_ttl(ttl)
         # A hit that may have to begin a refresh is left to `get_or_set`, and so is one that somebody is to be told of.
-        entry = nothing if self._refreshes else self._entry
-        return cast(Decorator, partial(decorate, self, entry, self._front_clock, self._front, key, ttl))
+        front = self._at_front._replace(entry=nothing) if self._refreshes else self._at_front
+        return cast(Decorator, partial(decorate, self, front, key, ttl))
 
     # -- the cache itself
 
@@ -418,8 +429,8 @@ class TieredCache:
             return self._call
         return Call(policy or self._policy, ttl if ttl is UNSET else check_ttl(ttl), cost)
 
-    def _refresh_if_due(self, key: str, entry: Entry, factory: Callable[[], Any], asked: Call) -> None:
-        left = None if entry.expires is None else entry.expires - self._front_clock()
+    def _refresh_if_due(self, key: str, expires: float | None, factory: Callable[[], Any], asked: Call) -> None:
+        left = None if expires is None else expires - self._front_clock()
         if self._loads.is_due(left, asked):
             self._loads.refresh(key, factory, asked)
 

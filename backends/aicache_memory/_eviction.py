@@ -7,7 +7,8 @@ with frequencies (Cherkasova, "GreedyDual-Size-Frequency", HP Labs 1998), made l
 taken into account when the entry comes to the head of its queue, where it is spared once and counted (as in Yang et
 al., "FIFO queues are all you need for cache eviction", SOSP 2023, and Zhang et al., SIEVE, NSDI 2024). n · v is rounded
 to quarters of an octave, with a queue for each, so that a queue is sorted by itself and only the heads need a heap
-(Ghandeharizadeh et al., "CAMP", Middleware 2014).
+(Ghandeharizadeh et al., "CAMP", Middleware 2014). The heap is not even looked at while the heads of the queue that had
+the least still have: `_least` is that queue, `_limit` what the head of any other has at least.
 
 A new entry is on trial with n = w. What was evicted is remembered (`_ghosts`), and a key that comes back soon tells
 whether the trial was too short or what had proven itself went too early; w adapts to that, as ARC's split does.
@@ -16,146 +17,165 @@ whether the trial was too short or what had proven itself went too early; w adap
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
-from math import log2
+from math import inf, log2
 from typing import Final
 
-from aicache_memory._entry import Entry, worth_of
-from aicache_memory._ghosts import AFTER_HITS, ON_TRIAL, Ghosts
+from aicache_memory._ghosts import ON_TRIAL, Ghosts
+from aicache_memory._places import Places
 
 __all__ = ["Eviction"]
 
 _MOST_FREQUENT: Final = 15
 _MOST_SPARED: Final = 128  # in one call: what bounds the pause when everything was hit
 _LEVELS: Final = [0.0, *(4 * log2(frequency) for frequency in range(1, _MOST_FREQUENT + 1))]
-_TERMS: Final = {step: 2.0 ** (step / 4) for step in range(-400, 401)}
-
-
-class _Queue:
-    """Entries by age; those of one queue have priorities that never fall from old to new."""
-
-    __slots__ = ("newest", "oldest")
-
-    def __init__(self) -> None:
-        self.oldest: Entry | None = None
-        self.newest: Entry | None = None
 
 
 class Eviction:
-    """The entries in the order in which they must go."""
+    """The places in the order in which they must go.
 
-    def __init__(self, salt: int) -> None:
-        self._ghosts = Ghosts(salt)
-        self.clear()
+    A queue is a ring of places from the oldest to the newest, closed by a place of its own, whose priority is infinite;
+    those of one queue have priorities that never fall. `count`, `proven`: entries, and those of them that are not on
+    trial. `displaced`: the most that one that had proven itself was worth, of those that had to go since it was last
+    set to 0.
+    """
 
-    def clear(self) -> None:
-        """Forget every entry, and what left."""
+    __slots__ = (
+        "_age", "_heads", "_least", "_levels", "_limit", "_numbers", "_places", "_queues", "_trial", "count",
+        "displaced", "ghosts", "has_ended", "proven",
+    )  # fmt: skip
+
+    def __init__(self, places: Places, most: int | None) -> None:
+        self._places = places
+        self.ghosts = Ghosts(most)
         self.count = 0
-        self.evicted = 0
-        self.on_trial = 0
+        self.proven = 0
+        self.displaced = 0.0
+        self.has_ended = False
         self._age = 0.0
-        self._trial = 0.3
-        self._trial_level = 4 * log2(self._trial)
-        self._queues: dict[int, _Queue] = {}
-        self._heads: list[tuple[float, int]] = []
-        self._ghosts.clear()
+        self._levels = _LEVELS.copy()  # the first is that of those on trial
+        self._numbers = [round(level) for level in _LEVELS]  # of their queues, where all are worth the same
+        self._try_for(0.3)
+        self._queues: dict[int, tuple[int, float]] = {}  # by number, the place that closes the ring, and n · v
+        self._heads: list[tuple[float, int]] = []  # no more than the priority of the oldest, and the number
+        self._least = 0  # a ring of none, whose priority is infinite
+        self._limit = inf
 
-    def add(self, entry: Entry) -> None:
-        """A new entry, whose frequency and level are set."""
-        self.count += 1
-        self.on_trial += not entry.frequency
-        self._enqueue(entry)
+    def enqueue(self, place: int, frequency: int, level: float) -> None:
+        """Put it behind those that are as much worth. Whoever puts somebody new there counts it."""
+        number = round(level + self._levels[frequency]) if level else self._numbers[frequency]
+        ring, term = self._queues.get(number) or self._open(number)
+        places = self._places
+        places.frequencies[place] = frequency
+        places.priorities[place] = self._age + term
+        older, newer = places.older, places.newer
+        newest = older[ring]
+        newer[newest] = older[ring] = place
+        older[place] = newest
+        newer[place] = ring
 
-    def discard(self, entry: Entry) -> None:
-        """It is gone, for whatever reason."""
+    def discard(self, place: int) -> None:
+        """Somebody is gone, for whatever reason."""
         self.count -= 1
-        self.on_trial -= not entry.frequency
-        self._unlink(entry)
+        places = self._places
+        if places.frequencies[place]:
+            self.proven -= 1
+        older, newer = places.older, places.newer
+        before, after = older[place], newer[place]
+        newer[before] = after
+        older[after] = before
 
-    def frequency_of(self, key: str) -> int:
-        """What a new key begins with: 0, or more where it left not long ago. Adapts the trial."""
-        found = self._ghosts.recall(key)
-        if found is None:
-            return 0
+    def frequency_of(self, found: tuple[int, int, int]) -> int:
+        """What a key begins with that the ghosts know. Adapts the trial."""
         memory, frequency, since = found
-        if since <= 0.5 * max(self.on_trial, self.count / 20):
-            lengths = self._ghosts.lengths
+        if since <= 0.5 * max(self.count - self.proven, self.count / 20):
+            lengths = self.ghosts.lengths
             share = lengths[1 - memory] / max(1, lengths[memory])
             step = 1 + 6 / max(self.count, 50) * min(8.0, max(1.0, share))
-            self._trial = self._trial * step if memory == ON_TRIAL else self._trial / step
-            self._trial = min(4.0, max(0.05, self._trial))
-            self._trial_level = 4 * log2(self._trial)
+            self._try_for(min(4.0, max(0.05, self._trial * step if memory == ON_TRIAL else self._trial / step)))
         return 2 if memory == ON_TRIAL else min(_MOST_FREQUENT, frequency + 1)
 
-    def evict(self, clock: Callable[[], float]) -> tuple[Entry, float]:
-        """Let go of one entry; returns it, and what it was worth if it had proven itself, else 0."""
+    @property
+    def evicted(self) -> int:
+        """How many had to go."""
+        return sum(self.ghosts.counts)
+
+    def evict(self, now: float | None) -> int:
+        """Let go of one; returns its place, which is still its own. One that has ended by `now` goes first, as
+        `has_ended` says, and does not count as evicted; None: none ends.
+        """
+        places = self._places
+        newer, ends, ghosts = places.newer, places.ends, self.ghosts
+        self.count = left = self.count - 1
         spared = 0
         while True:
-            entry = self._head()
-            if entry.priority > self._age:
-                self._age = entry.priority
-            frequency, hits = entry.frequency, entry.hits
-            if entry.ends is not None and clock() >= entry.ends:
-                self.discard(entry)
-                return entry, 0.0
-            if hits and spared < _MOST_SPARED:
-                spared += 1
-                self._unlink(entry)
-                self.on_trial -= not frequency
-                counts = self._ghosts.counts
-                step = hits if counts[0] + counts[1] < self.count else 1  # while there is no history yet
-                entry.frequency = min(_MOST_FREQUENT, frequency + step)
-                entry.hits = 0
-                self._enqueue(entry)
-                continue
-            self.discard(entry)
-            self.evicted += 1
+            ring = self._least
+            place = newer[ring]
+            priority = places.priorities[place]
+            if priority >= self._limit:
+                place = self._find_least()
+                ring = self._least
+                priority = places.priorities[place]
+            if priority > self._age:
+                self._age = priority
+            newer[ring] = after = newer[place]
+            places.older[after] = ring
+            frequency = places.frequencies[place]
+            if ends is not None:
+                self.has_ended = now is not None and now >= ends[place]
+                if self.has_ended:
+                    if frequency:
+                        self.proven -= 1
+                    return place
+            hits = places.hits[place]
+            if not hits or spared == _MOST_SPARED:
+                break
+            spared += 1
+            places.hits[place] = 0
             if not frequency:
-                self._ghosts.remember(entry.key, ON_TRIAL, 0, self.count or 1)
-                return entry, 0.0
-            self._ghosts.remember(entry.key, AFTER_HITS, frequency, self.count or 1)
-            return entry, frequency * worth_of(entry)
+                self.proven += 1
+            step = hits if ghosts.counts[0] + ghosts.counts[1] <= left else 1  # while there is no history yet
+            level = 0.0 if places.levels is None else places.levels[place]
+            self.enqueue(place, min(_MOST_FREQUENT, frequency + step), level)
+        ghosts.remember(places.keys[place], frequency, left or 1)
+        if frequency:
+            self.proven -= 1
+            worth = frequency * (1.0 if places.levels is None else 2.0 ** (places.levels[place] / 4))
+            if worth > self.displaced:
+                self.displaced = worth
+        return place
 
-    def _head(self) -> Entry:
-        """The entry with the least priority."""
-        heads = self._heads
+    def _find_least(self) -> int:
+        """The place with the least priority."""
+        heads, places = self._heads, self._places
         while True:
-            priority, number = heads[0]
-            entry = self._queues[number].oldest
-            if entry is None:
+            least, number = heads[0]
+            ring, _ = self._queues[number]
+            place = places.newer[ring]
+            priority = places.priorities[place]
+            if place == ring:
                 heapq.heappop(heads)
                 del self._queues[number]
-            elif entry.priority > priority:  # the former head is gone
-                heapq.heapreplace(heads, (entry.priority, number))
+                places.give(ring)
+            elif priority > least:  # the former head is gone
+                heapq.heapreplace(heads, (priority, number))
             else:
-                return entry
+                self._least = ring
+                self._limit = min(heads[1:3])[0] if len(heads) > 1 else inf
+                return place
 
-    def _enqueue(self, entry: Entry) -> None:
-        number = round(entry.level + (_LEVELS[entry.frequency] if entry.frequency else self._trial_level))
-        term = _TERMS.get(number)
-        entry.priority = priority = self._age + (2.0 ** (number / 4) if term is None else term)
-        entry.queue = number
-        queue = self._queues.get(number)
-        if queue is None:
-            queue = self._queues[number] = _Queue()
-            heapq.heappush(self._heads, (priority, number))
-        newest = queue.newest
-        entry.older = newest
-        if newest is None:
-            queue.oldest = entry
-        else:
-            newest.newer = entry
-        queue.newest = entry
+    def _open(self, number: int) -> tuple[int, float]:
+        """A new queue: the place that closes its ring, and what its entries are worth."""
+        places = self._places
+        ring, term = places.take(), 2.0 ** (number / 4)
+        self._queues[number] = ring, term
+        places.priorities[ring] = inf
+        places.older[ring] = places.newer[ring] = ring
+        heapq.heappush(self._heads, (self._age + term, number))
+        self._limit = -inf  # so the heap is looked at
+        return ring, term
 
-    def _unlink(self, entry: Entry) -> None:
-        queue = self._queues[entry.queue]
-        older, newer = entry.older, entry.newer
-        if older is None:
-            queue.oldest = newer
-        else:
-            older.newer = newer
-        if newer is None:
-            queue.newest = older
-        else:
-            newer.older = older
-        entry.older = entry.newer = None
+    def _try_for(self, trial: float) -> None:
+        """How much a new entry counts, from now on."""
+        self._trial = trial
+        self._levels[0] = 4 * log2(trial)
+        self._numbers[0] = round(self._levels[0])

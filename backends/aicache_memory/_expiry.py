@@ -1,4 +1,4 @@
-"""Finds what has expired without looking at what has not: sets of entries that end within the same short interval (at
+"""Finds what has ended without looking at what has not: rings of places that end within the same short interval (at
 most a 32nd of their ttl), under a heap of interval ends. The idea is that of timing wheels (Varghese and Lauck, SOSP
 1987) and of Segcache's ttl buckets (Yang, Yue and Vinayak, NSDI 2021).
 """
@@ -6,52 +6,83 @@ most a 32nd of their ttl), under a heap of interval ends. The idea is that of ti
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from math import ceil, frexp
+from math import frexp, inf
+from typing import Final
 
-from aicache_memory._entry import Entry
+from aicache_memory._places import Places
 
 __all__ = ["Expiry"]
 
+_SHORTEST: Final = 0.125  # seconds
+
 
 class Expiry:
-    """The entries that end, by when. One that goes before its time leaves its set at once, or a long ttl would pin
-    it.
+    """The places that end, by when. One that goes before its time leaves its ring at once, or a long ttl would pin it.
+
+    `first`: when the first interval is over; infinity where nothing ends.
     """
 
-    def __init__(self) -> None:
-        self.buckets: dict[float, set[Entry]] = {}
-        self.ends: list[float] = []
+    __slots__ = ("_places", "_ttl", "_width", "first", "heap", "rings")
 
-    def file(self, entry: Entry, expires: float, ttl: float) -> None:
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self.rings: dict[float, int] = {}  # by the end of the interval, the place that closes the ring
+        self.heap: list[float] = []
+        self.first = inf
+        self._ttl = 1.0
+        self._width = _width(1.0)
+
+    def file(self, place: int, ends: float, ttl: float) -> None:
         """Note when it ends."""
-        width = max(0.125, 2.0 ** (frexp(ttl)[1] - 6))
-        end = ceil(expires / width) * width
-        bucket = self.buckets.get(end)
-        if bucket is None:
-            bucket = self.buckets[end] = set()
-            heapq.heappush(self.ends, end)
-        bucket.add(entry)
-        entry.bucket = bucket
+        if ttl != self._ttl:
+            self._ttl = ttl
+            self._width = _width(ttl)
+        places = self._places
+        (places.ends or places.end())[place] = ends
+        width = self._width
+        end = -(-ends // width) * width  # the next multiple
+        ring = self.rings.get(end) or self._open(end)
+        sooner, later = places.sooner, places.later
+        last = sooner[ring]
+        later[last] = sooner[ring] = place
+        sooner[place] = last
+        later[place] = ring
 
-    def forget(self, entry: Entry) -> None:
-        """It is gone."""
-        if entry.bucket is not None:
-            entry.bucket.discard(entry)
-            entry.bucket = None
+    def forget(self, place: int) -> None:
+        """It is gone, or ends no more."""
+        places = self._places
+        sooner, later, ends = places.sooner, places.later, places.ends
+        before = sooner[place]
+        if before and ends is not None:
+            after = later[place]
+            later[before] = after
+            sooner[after] = before
+            sooner[place] = 0
+            ends[place] = inf
 
-    def due(self, now: float, at_most: int) -> Iterator[Entry]:
-        """Those whose interval is over; each must be forgotten before the next is asked for."""
-        while self.ends and self.ends[0] <= now:
-            bucket = self.buckets[self.ends[0]]
-            while bucket:
-                if at_most <= 0:
-                    return
-                at_most -= 1
-                yield next(iter(bucket))
-            del self.buckets[heapq.heappop(self.ends)]
+    def due(self, now: float) -> int:
+        """One whose interval is over, which is to be forgotten before the next is asked for; 0: there is none."""
+        while self.first <= now:
+            ring = self.rings[self.first]
+            place = self._places.later[ring]
+            if place != ring:
+                return place
+            del self.rings[heapq.heappop(self.heap)]
+            self._places.sooner[ring] = 0
+            self._places.give(ring)
+            self.first = self.heap[0] if self.heap else inf
+        return 0
 
-    def clear(self) -> None:
-        """Nothing ends any more."""
-        self.buckets = {}
-        self.ends = []
+    def _open(self, end: float) -> int:
+        """A new ring; returns the place that closes it."""
+        places = self._places
+        self.rings[end] = ring = places.take()
+        places.sooner[ring] = places.later[ring] = ring
+        heapq.heappush(self.heap, end)
+        self.first = self.heap[0]
+        return ring
+
+
+def _width(ttl: float) -> float:
+    """Seconds of an interval."""
+    return max(_SHORTEST, 2.0 ** (frexp(ttl)[1] - 6))

@@ -2,10 +2,12 @@
 
 Two memories, of what left on trial and of what left after it had been hit, share a total of three departures for each
 entry held; the one that is used more grows at the cost of the other, as the two ghost lists of ARC do (Megiddo and
-Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003). Each departure is 8 bytes: the stamp of its
-memory (32 bits), a tag (24), which memory (1), the frequency it left with (4). They lie in pairs of slots; a new one
-pushes the former first to the second place. A false match, one in some millions, gives a new key a head start and
-nothing else.
+Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003). Each departure is a word and a stamp of 4
+bytes: in the word a tag (25 bits, the last of them always set) and a mark (5: the frequency it left with, and which
+memory), all within what Python reckons in one digit; the stamp, read only where the tag fits, is the count of its
+memory when it left. They lie in pairs; a new one pushes the former first to the second place. A false match, one in some
+millions, gives a new key a head start and nothing else. The hash of a text is keyed anew in each process, so nobody can
+aim keys at a pair.
 """
 
 from __future__ import annotations
@@ -18,65 +20,97 @@ __all__ = ["AFTER_HITS", "ON_TRIAL", "Ghosts"]
 ON_TRIAL: Final = 0
 AFTER_HITS: Final = 1
 
-_STAMPS: Final = 0xFFFF_FFFF
-_TAGS: Final = 0xFF_FFFF
-_SMALLEST: Final = 64  # pairs
+_DIGIT: Final = 0x3FFF_FFFF
+_TAG: Final = 0x3FFF_FFE0
+_TAG_SET: Final = 0x20
+_PAGE: Final = 2**19  # words of a page, 2 MB, which is made when it is first needed: no call has to make all of them
+_PAGE_BITS: Final = 34  # to the bits of a hash that choose one
+_SMALLEST: Final = 256  # words
 
 
 class Ghosts:
-    """What left lately. `salt`: makes the places unforeseeable, so that nobody can aim keys at one of them."""
+    """What left lately. `most`: how many entries there can be; None: nobody knows. `counts`: how many have left into
+    each memory, `lengths`: how many of them it knows.
+    """
 
-    def __init__(self, salt: int) -> None:
-        self._salt = salt
-        self._slots = array("Q")
-        self._mask = 0
+    __slots__ = ("_known", "_mask", "_most", "_page", "_pages", "_room", "counts", "lengths")
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._room = 0
+        self._mask = 0
+        self._page: array[int] | None = array("I", bytes(16))  # the only one; None: there are many
+        self._pages: list[array[int]] = []
+        self._known = 0
         self.lengths = [0, 0]
         self.counts = [0, 0]
 
-    def remember(self, key: str, memory: int, frequency: int, entries: int) -> None:
-        """It was evicted; `entries` are left."""
+    def remember(self, key: str, frequency: int, entries: int) -> None:
+        """It was evicted with that frequency, 0 on trial; `entries` are left."""
         if entries > self._room:
             self._make_room(entries)
-        counts, lengths = self.counts, self.lengths
-        counts[memory] += 1
-        lengths[memory] += 1
-        if lengths[0] + lengths[1] > 3 * entries:
-            lengths[lengths[1] > lengths[0]] -= 1
-        hashed = hash((key, self._salt))
-        at = 2 * (hashed & self._mask)
-        stamp = counts[memory] & _STAMPS
-        self._slots[at + 1] = self._slots[at]
-        self._slots[at] = stamp << 32 | (hashed >> 32 & _TAGS) << 8 | memory << 7 | frequency << 1 | 1
+        memory = 1 if frequency else 0
+        counts = self.counts
+        counts[memory] = stamp = counts[memory] + 1
+        if self._known < 3 * entries:
+            self._known += 1
+            self.lengths[memory] += 1
+        else:  # it grows by one, and then the longer one shrinks by one
+            on_trial, after_hits = self.lengths
+            if memory:
+                if on_trial > after_hits:
+                    self.lengths = [on_trial - 1, after_hits + 1]
+            elif after_hits > on_trial + 1:
+                self.lengths = [on_trial + 1, after_hits - 1]
+        hashed = hash(key)
+        page = self._page
+        if page is None:
+            page = self._page_of(hashed)
+        at = hashed & self._mask
+        former = page[at]
+        if former:
+            page[at + 2] = former
+            page[at + 3] = page[at + 1]
+        page[at] = hashed >> 34 & _TAG | _TAG_SET | frequency << 1 | memory
+        page[at + 1] = stamp & _DIGIT
 
     def recall(self, key: str) -> tuple[int, int, int] | None:
         """Its memory, the frequency it left with and how many have left into the same memory since; forgets it."""
-        if not self._room:
-            return None
-        hashed = hash((key, self._salt))
-        at = 2 * (hashed & self._mask)
-        tag = hashed >> 32 & _TAGS
-        for place in (at, at + 1):
-            slot = self._slots[place]
-            if slot & 1 and slot >> 8 & _TAGS == tag:
-                self._slots[place] = 0
-                memory = slot >> 7 & 1
-                since = (self.counts[memory] - (slot >> 32)) & _STAMPS
-                return (memory, slot >> 1 & 15, since) if since < self.lengths[memory] else None
-        return None
-
-    def clear(self) -> None:
-        """Remember nothing."""
-        self._slots = array("Q")
-        self._room = 0
-        self.lengths = [0, 0]
-        self.counts = [0, 0]
+        hashed = hash(key)
+        page = self._page
+        if page is None:
+            page = self._page_of(hashed)
+        at = hashed & self._mask
+        tag = hashed >> 34 & _TAG | _TAG_SET
+        mark = page[at] ^ tag
+        if mark >= _TAG_SET:
+            at += 2
+            mark = page[at] ^ tag
+            if mark >= _TAG_SET:
+                return None
+        page[at] = 0
+        memory = mark & 1
+        since = self.counts[memory] - page[at + 1] & _DIGIT
+        return (memory, mark >> 1, since) if since < self.lengths[memory] else None
 
     def _make_room(self, entries: int) -> None:
-        pairs = _SMALLEST
-        while pairs < 4 * entries:  # for twice as many entries as there are, two slots each
-            pairs *= 2
-        self._slots = array("Q", bytes(16 * pairs))
-        self._mask = pairs - 1
-        self._room = pairs // 2
+        """Room for half as many again, or as many as there can be; what was remembered is forgotten."""
+        self._room = entries + entries // 2
+        if self._most is not None:
+            self._room = max(entries, min(self._room, self._most))
+        words = _SMALLEST
+        while words < 8 * self._room:  # four ghosts an entry, two words each
+            words *= 2
+        self._mask = min(words, _PAGE) - 4
+        self._page = array("I", bytes(4 * words)) if words <= _PAGE else None
+        self._pages = [array("I")] * (words // _PAGE)
+        self._known = 0
         self.lengths = [0, 0]
+
+    def _page_of(self, hashed: int) -> array[int]:
+        """One of many."""
+        number = hashed >> _PAGE_BITS & len(self._pages) - 1
+        page = self._pages[number]
+        if not page:
+            page = self._pages[number] = array("I", bytes(4 * _PAGE))
+        return page

@@ -2,40 +2,34 @@
 
 A hit is a look-up in a dict, a look at the clock where the entry ends, and a count; it takes no lock and changes
 nothing that another thread could be reading. Writes take one lock. Who must go is decided in `_eviction`, what has
-expired is found by
-`_expiry`: each write reclaims up to 64 entries that are due, so a store in use holds next to nothing that is dead;
-`purge` does the rest for one that lies idle.
+expired is found by `_expiry`: each write reclaims up to 64 entries that are due, so a store in use holds next to
+nothing that is dead; `purge` does the rest for one that lies idle.
 """
 
 from __future__ import annotations
 
-import os
+import sys
 import threading
 from collections.abc import Callable
-from math import log2
-from typing import Final, NoReturn, cast
+from math import inf, log2
+from typing import Any, Final, cast
 
-from aicache.errors import ClosedError, ConfigurationError
-from aicache_memory._entry import Entry, worth_of
+from aicache.errors import ConfigurationError
+from aicache_memory._entry import LONG_AGO, RAW, Kept
 from aicache_memory._eviction import Eviction
 from aicache_memory._expiry import Expiry
+from aicache_memory._places import Places
+from aicache_memory._tables import Tables
+from aicache_memory._thaws import OWN, Thaws, as_it_is
 
 __all__ = ["Store"]
+
 
 _RECLAIMED_PER_WRITE: Final = 64
 
 
-class _Closed(dict[str, Entry]):
-    """Stands in for the entries of a closed store, so that being open costs a look-up nothing."""
-
-    def get(self, *_: object) -> NoReturn:
-        raise ClosedError("this memory backend is closed; build a new one")
-
-
 class Store:
-    """Two tables of entries under common bounds: `live` holds values, `raw` holds bytes. A key is in at most one of
-    them.
-    """
+    """Live values and raw bytes by key, under common bounds. `hits`: see `Places`; one list for the store's life."""
 
     def __init__(self, max_entries: int | None, max_bytes: int | None, clock: Callable[[], float]) -> None:
         if max_entries is None and max_bytes is None:
@@ -47,130 +41,195 @@ class Store:
                 raise ConfigurationError(
                     f"{name} must be a whole number of at least 1, or None for no such bound, got {bound!r}"
                 )
-        self.live: dict[str, Entry] = {}
-        self.raw: dict[str, Entry] = {}
+        self.tables = Tables(max_entries)
+        self._only = self.tables.only
         self.max_entries = max_entries
         self.max_bytes = max_bytes
-        self.bytes = 0
+        self._most_entries = sys.maxsize if max_entries is None else max_entries
+        self._most_bytes = sys.maxsize if max_bytes is None else max_bytes
         self.clock = clock
-        self._lock = threading.Lock()
-        self._eviction = Eviction(int.from_bytes(os.urandom(8), "big"))
-        self._expiry = Expiry()
-        self._mean_cost: float | None = None
         self.on_evict: Callable[[str], None] | None = None
+        self.hits: list[int] = []
+        self.thaws = Thaws()
+        self._lock = threading.Lock()
+        self._acquire, self._release = self._lock.acquire, self._lock.release
+        self._mean_cost: float | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.bytes = 0
+        self._places = Places(self.hits, weighs=self.max_bytes is not None or self._mean_cost is not None)
+        self._eviction = Eviction(self._places, self.max_entries)
+        self._expiry = Expiry(self._places)
 
     def __len__(self) -> int:
         """Entries held, the expired ones that nobody has met yet among them."""
-        return len(self.live) + len(self.raw)
+        return self._eviction.count
 
     @property
     def evictions(self) -> int:
         """Live entries that had to go to make room, since the start or the last time all was forgotten."""
         return self._eviction.evicted
 
-    def find(self, home: dict[str, Entry], key: str) -> Entry | None:
-        """The entry, counted as a use of it; None where there is none or it has expired. Takes no lock on a hit."""
-        entry = home.get(key)
-        if entry is None:
-            return None
-        expires = entry.expires
-        if expires is not None and self.clock() >= expires:
-            self.remove(entry)
-            return None
-        if entry.hits < 7:
-            entry.hits += 1
-        return entry
+    def put(
+        self,
+        key: str,
+        value: Any,
+        *,
+        thaw: Callable[[Any], Any] | None,
+        size: int,
+        created: float,
+        ttl: float | None,
+        compressed: bool = False,
+        cost: float | None = None,
+        stale: float = 0.0,
+    ) -> bool:
+        """Put an entry under the key, and evict what no longer fits; False, with the key gone, where the entry alone is
+        too large. See `HoldsEntries.put`; `thaw` is `as_it_is` for what `set` stores.
 
-    def keep(self, home: dict[str, Entry], entry: Entry, ttl: float | None, cost: float | None = None) -> bool:
-        """Put `entry` into a table and evict what no longer fits; False, with the key gone, where the entry alone is
-        too large.
-
-        `cost`: what making it again costs, in any unit, the same for all; None: not known.
+        It is long because it is called for each miss: a call of its own for each step would cost half as much again.
         """
-        key = entry.key
-        gone: list[str] = []
-        entry.size += len(key)
-        with self._lock:
-            former = self.live.get(key) or self.raw.get(key)
-            if former is not None:
-                self._unlink(former)
-                entry.frequency, entry.hits = former.frequency, former.hits
-            if self.max_bytes is not None and entry.size > self.max_bytes:
+        form = 0
+        expires = ends = now = None
+        more: Any = created
+        if ttl is not None:
+            now = self.clock()
+            expires = ends = now + ttl
+            if stale:
+                ends = expires + stale
+        if compressed or stale:
+            more = (created, ends, compressed)
+        if thaw is not None:
+            if thaw is as_it_is:
+                form, expires, more = RAW, LONG_AGO, expires
+            else:
+                form = self.thaws.number(thaw)
+                if form == OWN:
+                    value = (value, thaw)
+        size += len(key)
+        gone: list[str] | None = None
+        self._acquire()  # `with` takes twice as long
+        try:
+            table = only = self._only
+            if table is None:
+                table = self.tables.of(key)
+            places, eviction, expiry = self._places, self._eviction, self._expiry
+            former = table.get(key)
+            place = 0 if former is None else former[3]
+            if place:
+                self._let_go(place)
+            room = self._most_bytes - size
+            if room < 0:
+                if place:
+                    del table[key]
+                    places.give(place)
                 return False
-            if self._expiry.ends:
-                for due in self._expiry.due(self.clock(), _RECLAIMED_PER_WRITE):
-                    self._unlink(due)
-            entry.level = self._level(entry.size, cost)
+            if expiry.first < inf:
+                if now is None:
+                    now = self.clock()
+                if expiry.first <= now:
+                    self._reclaim(now, _RECLAIMED_PER_WRITE)
+            level = 0.0 if cost is None and places.levels is None else self._level(size, cost)
+            ghost = None
+            if place:
+                frequency = places.frequencies[place]
+            else:
+                frequency = 0
+                ghost = eviction.ghosts.recall(key)
+                if ghost is not None:
+                    frequency = eviction.frequency_of(ghost)
+            if eviction.count >= self._most_entries or self.bytes > room:
+                eviction.displaced = 0.0
+                while True:
+                    free = eviction.evict(now)
+                    goes = places.keys[free]
+                    if only is not None:
+                        del only[goes]
+                    else:
+                        del self.tables.of(goes)[goes]
+                    self.bytes -= places.sizes[free]
+                    if places.ends is not None:
+                        expiry.forget(free)
+                    if self.on_evict is not None and not eviction.has_ended:
+                        gone = [*(gone or ()), goes]
+                    if place:
+                        places.give(free)
+                    else:
+                        place = free
+                    if eviction.count < self._most_entries and self.bytes <= room:
+                        break
+                if ghost is not None and frequency * 2.0 ** (level / 4) <= eviction.displaced:
+                    frequency = 0  # a key that returns must be worth more than what it displaces
+            elif not place:
+                place = places.take()
             if former is None:
-                entry.frequency = self._eviction.frequency_of(key)
-            count, most = self._eviction.count, self.max_entries
-            if (most is not None and count >= most) or (
-                self.max_bytes is not None and self.bytes + entry.size > self.max_bytes
-            ):
-                worth = self._make_room(entry.size, gone)
-                if former is None and entry.frequency and entry.frequency * worth_of(entry) <= worth:
-                    entry.frequency = 0  # a key that returns must be worth more than what it displaces
-            entry.home = home
-            home[key] = entry
-            self.bytes += entry.size
-            self._eviction.add(entry)
-            if ttl is not None and entry.ends is not None:
-                self._expiry.file(entry, entry.ends, ttl)
-        if self.on_evict is not None:
+                places.keys[place] = key
+                places.hits[place] = 0
+            if places.levels is not None:
+                places.levels[place] = level
+            places.sizes[place] = size
+            self.bytes += size
+            eviction.count += 1
+            if frequency:
+                eviction.proven += 1
+            eviction.enqueue(place, frequency, level)
+            table[key] = (value, form, expires, place, more)
+            if ttl is not None and ends is not None:
+                expiry.file(place, ends, ttl)
+        finally:
+            self._release()
+        if gone and self.on_evict is not None:
             for evicted in gone:  # not under the lock: who listens may want to use the store
                 self.on_evict(evicted)
         return True
 
-    def remove(self, entry: Entry) -> bool:
+    def remove(self, key: str, kept: Kept) -> bool:
         """Take out this very entry; False where another thread already did."""
         with self._lock:
-            if entry.home.get(entry.key) is not entry:
+            table = self.tables.of(key)
+            if table.get(key) is not kept:
                 return False
-            self._unlink(entry)
+            del table[key]
+            self._let_go(kept[3])
+            self._places.give(kept[3])
             return True
 
     def pop(self, key: str) -> bool:
         """Take out the key; say whether a live entry was there."""
-        entry = self.live.get(key) or self.raw.get(key)
-        if entry is None:
+        kept = self.tables.look(key)
+        if kept is None:
             return False
-        expired = entry.expires is not None and self.clock() >= entry.expires
-        return self.remove(entry) and not expired
+        expires = kept[4] if kept[1] == RAW else kept[2]
+        expired = expires is not None and self.clock() >= expires
+        return self.remove(key, kept) and not expired
 
     def purge(self) -> int:
         """Reclaim every expired entry; return how many there were. Writes do this in slices by themselves."""
         with self._lock:
             before = len(self)
-            for due in self._expiry.due(self.clock(), before):
-                self._unlink(due)
+            self._reclaim(self.clock(), before)
             return before - len(self)
 
-    def snapshot(self) -> list[tuple[str, Entry]]:
-        """Both tables as they are now, the expired entries that nobody has met yet among them."""
+    def snapshot(self) -> list[tuple[str, Kept]]:
+        """All there is now, the expired entries that nobody has met yet among them."""
         with self._lock:
-            self.live.get("")  # raises where the store is closed
-            return [*self.raw.items(), *self.live.items()]
+            self.tables.look("")  # raises where the store is closed
+            return [item for table in self.tables for item in table.items()]
 
     def empty(self) -> None:
         """Forget everything."""
         with self._lock:
-            self.live.get("")  # raises where the store is closed
-            self.live.clear()
-            self.raw.clear()
-            self._forget_order()
+            self.tables.look("")  # raises where the store is closed
+            for table in self.tables:
+                table.clear()
+            self._begin()
 
     def close(self) -> None:
         """Let go of everything; from now on every look-up and write raises `ClosedError`."""
         with self._lock:
-            self.live.clear()  # somebody may still hold its look-up
-            self.raw.clear()
-            self.live = self.raw = _Closed()
-            self._forget_order()
-
-    def _forget_order(self) -> None:
-        self._eviction.clear()
-        self._expiry.clear()
-        self.bytes = 0
+            self.tables.close()
+            self._only = self.tables.only
+            self._begin()
 
     def _level(self, size: int, cost: float | None) -> float:
         """4 · log2 of what an entry is worth: its cost, where costs are known, for each byte, where bytes are bounded.
@@ -178,36 +237,27 @@ class Store:
         A cost that is not given is taken for the mean of those that were; one below a hundredth of that, for that.
         """
         mean = self._mean_cost
-        if mean is None and cost is None and self.max_bytes is None:
-            return 0.0
         if cost is not None:
             mean = self._mean_cost = cost if mean is None else mean + 0.01 * (cost - mean)
+            self._places.weigh()
         worth = 1.0 if mean is None or mean <= 0 else max(mean if cost is None else cost, mean / 100)
         return 4 * log2(worth if self.max_bytes is None else worth / max(1, size))
 
-    def _make_room(self, size: int, gone: list[str]) -> float:
-        """Evict until there is room; returns the most that one of the evicted was worth that had proven itself.
+    def _reclaim(self, now: float, at_most: int) -> None:
+        """Take out so many of those whose interval is over."""
+        places = self._places
+        for _ in range(at_most):
+            place = self._expiry.due(now)
+            if not place:
+                break
+            key = places.keys[place]
+            del self.tables.of(key)[key]
+            self._let_go(place)
+            places.give(place)
 
-        `gone`: takes their keys, where somebody asks for them.
-        """
-        worth, eviction = 0.0, self._eviction
-        while (self.max_entries is not None and eviction.count >= self.max_entries) or (
-            self.max_bytes is not None and self.bytes + size > self.max_bytes
-        ):
-            before = eviction.evicted
-            evicted, its_worth = eviction.evict(self.clock)
-            del evicted.home[evicted.key]
-            self.bytes -= evicted.size
-            if evicted.bucket is not None:
-                self._expiry.forget(evicted)
-            if self.on_evict is not None and eviction.evicted > before:  # else it had expired
-                gone.append(evicted.key)
-            if its_worth > worth:
-                worth = its_worth
-        return worth
-
-    def _unlink(self, entry: Entry) -> None:
-        del entry.home[entry.key]
-        self.bytes -= entry.size
-        self._eviction.discard(entry)
-        self._expiry.forget(entry)
+    def _let_go(self, place: int) -> None:
+        places = self._places
+        self.bytes -= places.sizes[place]
+        self._eviction.discard(place)
+        if places.ends is not None:
+            self._expiry.forget(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import threading
 import weakref
 
@@ -14,39 +15,65 @@ from aicache import SyncTieredCache
 from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
 from aicache.testing import FakeClock
 from aicache_memory import MemoryBackend, SyncMemoryBackend
+from aicache_memory._entry import ends_of
 
 
 def put(memory, key, value="v", *, size=1, ttl=None):
     return memory.put(key, value, thaw=None, size=size, created=0.0, ttl=ttl)
 
 
+def ring(first, following, preceding):
+    """The places of a ring, from the first after the one that closes it."""
+    found, place = [], following[first]
+    while place != first:
+        assert preceding[following[place]] == place
+        found.append(place)
+        place = following[place]
+    assert following[preceding[first]] == first
+    return found
+
+
 def check(memory):
-    """The structure holds together: queues, tables, buckets and sums say the same."""
+    """The structure holds together: queues, tables, rings, places and sums say the same."""
     store = memory._store
-    eviction, expiry = store._eviction, store._expiry
-    entries = []
-    for number, queue in eviction._queues.items():
-        entry, older = queue.oldest, None
-        while entry is not None:
-            assert entry.older is older
-            assert entry.queue == number
-            assert older is None or older.priority <= entry.priority
-            entries.append(entry)
-            older, entry = entry, entry.newer
-        assert queue.newest is older
-    assert len(entries) == len(store) == len(store.live) + len(store.raw) == eviction.count
-    assert eviction.on_trial == sum(entry.frequency == 0 for entry in entries)
+    places, eviction, expiry = store._places, store._eviction, store._expiry
+    kept = dict(store.snapshot())
+    at = {entry[3]: key for key, entry in kept.items()}
+    assert len(at) == len(kept) == len(store) == len(store.tables) == eviction.count
+    assert all(places.keys[place] == key for place, key in at.items())
+
+    queued = []
+    for number, (closing, term) in eviction._queues.items():
+        queue = ring(closing, places.newer, places.older)
+        assert term == 2.0 ** (number / 4)
+        assert places.priorities[closing] == math.inf
+        priorities = [places.priorities[place] for place in queue]
+        assert priorities == sorted(priorities)
+        queued += queue
+    assert sorted(queued) == sorted(at)
+    assert eviction.proven == sum(places.frequencies[place] > 0 for place in at)
     assert sorted(number for _, number in eviction._heads) == sorted(eviction._queues)
     for priority, number in eviction._heads:
-        oldest = eviction._queues[number].oldest
-        assert oldest is None or priority <= oldest.priority
-    assert all(entry.home[entry.key] is entry for entry in entries)
-    assert not store.live.keys() & store.raw.keys()
-    assert store.bytes == sum(entry.size for entry in entries)
-    filed = [entry for bucket in expiry.buckets.values() for entry in bucket]
-    assert {id(entry) for entry in filed} == {id(entry) for entry in entries if entry.expires is not None}
-    assert sorted(expiry.ends) == sorted(expiry.buckets)
-    assert store.max_entries is None or len(entries) <= store.max_entries
+        closing, _ = eviction._queues[number]
+        assert priority <= places.priorities[places.newer[closing]]
+
+    ending = [place for closing in expiry.rings.values() for place in ring(closing, places.later, places.sooner)]
+    assert sorted(ending) == sorted(place for place, key in at.items() if ends_of(kept[key]) is not None)
+    for place in ending:
+        assert places.ends[place] == ends_of(kept[at[place]])
+    assert sorted(expiry.heap) == sorted(expiry.rings)
+    assert expiry.first == min(expiry.heap, default=math.inf)
+
+    free, place = [], places.free
+    while place:
+        free.append(place)
+        assert places.keys[place] == ""
+        place = places.newer[place]
+    closing = [place for place, _ in eviction._queues.values()] + list(expiry.rings.values())
+    assert sorted([0, *free, *closing, *at]) == list(range(len(places.keys)))
+    assert len(places.hits) >= len(places.keys) == len(places.sizes) == len(places.older) == len(places.newer)
+    assert store.bytes == sum(places.sizes[place] for place in at)
+    assert store.max_entries is None or len(kept) <= store.max_entries
     assert store.max_bytes is None or store.bytes <= store.max_bytes
 
 
@@ -85,7 +112,8 @@ def test_the_bounds_hold_and_the_structure_with_them(data):
                 clock.advance(data.draw(st.floats(0, 10)))
             case "purge":
                 memory.purge()
-                late = [clock() - entry.expires for _, entry in memory._store.snapshot() if entry.expires is not None]
+                ends = [ends_of(kept) for _, kept in memory._store.snapshot()]
+                late = [clock() - end for end in ends if end is not None]
                 assert all(seconds <= 500 / 32 for seconds in late)  # an interval is a 32nd of the ttl at most
             case "clear":
                 memory.clear()
@@ -128,7 +156,7 @@ def test_a_long_ttl_does_not_pin_what_was_deleted_or_evicted():
         if at % 2:
             memory.drop(str(at))
     assert len(memory) <= 100
-    assert sum(map(len, memory._store._expiry.buckets.values())) == len(memory)
+    check(memory)
 
 
 def test_what_is_let_go_of_is_freed_at_once():
@@ -248,7 +276,7 @@ def test_a_table_that_is_looked_into_is_the_same_for_ever_and_empty_once_closed(
     look = memory.lookup
     assert look("k") is None
     memory.put("k", "v", thaw=None, size=1, created=0.0, ttl=None)
-    assert look("k") is memory.peek("k")
+    assert look("k")[0] == memory.peek("k").value == "v"
     memory.clear()
     assert look("k") is None
     memory.put("k", "v", thaw=None, size=1, created=0.0, ttl=None)
@@ -264,7 +292,7 @@ def test_a_hit_through_the_table_counts_as_a_use():
         cache.set("used", 1)
         for _ in range(9):
             assert cache.get("used") == 1
-        assert memory.lookup("used").hits == 7
+        assert memory.hits[memory.lookup("used")[3]] == 7
         for number in range(20):
             cache.set(f"k{number}", number)
         assert cache.get("used") == 1
