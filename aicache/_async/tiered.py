@@ -423,11 +423,11 @@ class TieredCache:
         if self._loads.is_due(left, asked):
             self._loads.refresh(key, factory, asked)
 
-    async def _obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> tuple[Item, bool]:
+    def _obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> Awaitable[tuple[Item, bool]]:
         self._check_open()
         check_key(key)
         check_factory(factory)
-        return await self._loads.obtain(key, factory, asked)
+        return self._loads.obtain(key, factory, asked)
 
     def _check_open(self) -> None:
         if self._flights.closed:
