@@ -47,9 +47,9 @@ class Loads:
     def item(self, value: object, ttl: float | None, cost: float | None, asked: Call) -> Item:
         """An item of this cache; raises `SerializationError`."""
         policy = asked.policy
-        return self._chain.item(
-            value, self._wall_clock(), jittered(ttl, policy.jitter, self._random()), cost, policy.stale_for
-        )
+        if policy.jitter:
+            ttl = jittered(ttl, policy.jitter, self._random())
+        return self._chain.item(value, self._wall_clock(), ttl, cost, policy.stale_for)
 
     async def obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> tuple[Item, bool]:
         """The item, found or loaded or stale, and whether by a load that was under way already."""
