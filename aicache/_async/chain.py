@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from typing import Final, TypeAlias
 
 from aicache._async.entries import EntryTier, said
+from aicache._async.renewal import expire, look
 from aicache._async.tiers import ByteTier
 from aicache._kernel.counters import Counters, TierCounters
 from aicache._kernel.events import Events
@@ -189,6 +190,12 @@ class Chain:
         if stored and self.counters.events is not None:
             self.counters.events.tell("store", key, tier=tier.counters.name)
 
+    async def renew(self, key: str, item: Item, granted: Mapping[str, Pass], names: Collection[str]) -> None:
+        """Store an item again, in those tiers that have it."""
+        for tier in self._writers:
+            if tier.counters.name in names:
+                await self._store(tier, {key: item}, granted, "touch")
+
     async def write(self, items: Mapping[str, Item]) -> None:
         """Store what the caller says; whatever else is on its way under these keys is older, and is not stored."""
         keys = list(items)
@@ -220,7 +227,7 @@ class Chain:
                     "give it one, or delete the keys one by one"
                 )
         removed = 0
-        self._told_to_forget([prefix], "prefix")
+        self.told_to_forget([prefix], "prefix")
         self.fence.revoke_where(lambda key: key.startswith(prefix) and matches(key))
         for at in reversed(range(len(self.tiers))):
             upwards = self.tiers[: at + 1]  # what the tiers below had is gone from all, or they do not answer
@@ -247,10 +254,11 @@ class Chain:
 
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys in every tier; returns how many were there, in the tier that had most of them."""
-        self._told_to_forget(keys, None)
+        self.told_to_forget(keys, None)
         return await self._remove(keys, self.tiers)
 
-    def _told_to_forget(self, keys: Sequence[str], reason: str | None) -> None:
+    def told_to_forget(self, keys: Sequence[str], reason: str | None) -> None:
+        """Count an invalidation and tell of it."""
         self.counters.invalidations += len(keys)
         if self.counters.events is not None:
             self.counters.events.tell_of("invalidate", keys, reason=reason)
@@ -267,6 +275,10 @@ class Chain:
         """Forget keys in the tiers of this process, at once; returns how many were there."""
         return max([tier.drop(keys) for tier in self.tiers])
 
+    def end(self, key: str, stale_for: float) -> bool:
+        """End a key's freshness in the tiers of this process, at once; returns whether one of them had it fresh."""
+        return max([tier.end(key, stale_for) for tier in self.tiers])
+
     async def clear(self) -> None:
         """Forget everything in every tier; raises `UnsupportedError`, with nothing changed, where one of them
         cannot.
@@ -277,7 +289,7 @@ class Chain:
                     f"tier {tier.counters.name!r} cannot clear: its backend has no clear(); "
                     "give it one, or delete the keys one by one"
                 )
-        self._told_to_forget([""], "clear")
+        self.told_to_forget([""], "clear")
         self.fence.revoke_all()
         for tier in reversed(self.tiers):
             await tier.clear()
@@ -368,6 +380,18 @@ class NestedTier:
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys; returns how many were there."""
         return await self.chain.remove(keys)
+
+    async def look(self, key: str) -> Item | str:
+        """The item, which may be stale, without counting it as a look-up."""
+        return await look(self.chain, key)
+
+    def end(self, key: str, stale_for: float) -> bool:
+        """End a key's freshness in the tiers of this process, at once; returns whether it was fresh."""
+        return self.chain.end(key, stale_for)
+
+    async def expire(self, key: str, passes: Mapping[str, Pass], stale_for: float) -> bool:  # noqa: ARG002 it has a fence of its own
+        """End a key's freshness; returns whether it was fresh."""
+        return await expire(self.chain, key, stale_for)
 
     async def scan(self, prefix: str, matches: Callable[[str], bool]) -> AsyncIterator[str]:
         """The keys that begin with `prefix`; one that several of its tiers have comes several times."""

@@ -11,7 +11,7 @@ from aicache._kernel.events import Events
 from aicache._kernel.fence import Pass
 from aicache._kernel.immutable import size_in_memory
 from aicache._kernel.item import Item
-from aicache._kernel.lifetime import lives
+from aicache._kernel.lifetime import ended, lives
 from aicache.codecs import Codec
 from aicache.errors import ConfigurationError
 from aicache.options import UNSET, Breaker, Tier
@@ -107,6 +107,31 @@ class EntryTier:
         """What this tier really does, in one line."""
         kept = "mutable values apart" if self._isolates else "the very objects stored"
         return f"{self.counters.name}: {type(self.backend).__name__} in this process, keeps {kept}{said(self.options)}"
+
+    async def look(self, key: str) -> Item | str:
+        """The item, which may be stale, without counting it as a look-up."""
+        return self._at_hand(key)
+
+    def _at_hand(self, key: str) -> Item | str:
+        entry = self.backend.peek(key)
+        if entry is None and self._stale is not None:
+            entry = self._stale.peek_stale(key)
+        return "absent" if entry is None else item_of(entry, self._codec, self.backend.clock())
+
+    def end(self, key: str, stale_for: float) -> bool:
+        """End a key's freshness at once; returns whether it was fresh. See `renewal.expire`."""
+        item = self._at_hand(key)
+        if not isinstance(item, Item) or not item.is_fresh:
+            return False
+        over = ended(item, stale_for) if self._stale is not None and self.options.write else None
+        if over is None:
+            return bool(self.backend.drop(key))
+        self._put(key, over)
+        return True
+
+    async def expire(self, key: str, passes: Mapping[str, Pass], stale_for: float) -> bool:  # noqa: ARG002 nothing overtakes it
+        """End a key's freshness; returns whether it was fresh."""
+        return self.end(key, stale_for)
 
     def drop(self, keys: Sequence[str]) -> int:
         """Forget keys at once; returns how many were there."""

@@ -18,7 +18,7 @@ from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
 from aicache._kernel.lifetime import jittered
 from aicache._kernel.outcomes import Call, made, previous_value
-from aicache._kernel.results import Lookup
+from aicache._kernel.results import told
 from aicache._kernel.throttle import Throttle
 from aicache.errors import LoadTimeoutError, SerializationError
 from aicache.options import UNSET
@@ -179,17 +179,7 @@ class Loads:
         return False
 
     async def _made(self, key: str, factory: Callable[[], Any], asked: Call, old: Item | None) -> Item:
-        shown = None
-        if old is not None:
-            shown = Lookup(
-                found=True,
-                value=old.for_another(),
-                tier=old.tier,
-                created=old.created,
-                age=max(0.0, self._wall_clock() - old.created),
-                ttl_left=old.ttl,
-                stale=not old.is_fresh,
-            )
+        shown = None if old is None else told(old, old.for_another(), self._wall_clock())
         token = previous_value.set(shown)
         try:
             return self._kept(key, await self._called([key], factory, asked.policy.hard_timeout), asked, old)

@@ -17,23 +17,20 @@ from aicache._async.entries import item_of
 from aicache._async.flights import Flights
 from aicache._async.front import front_of, nothing
 from aicache._async.loading import Loads
+from aicache._async.renewal import expire, touch
 from aicache._async.wiring import wired
 from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys
 from aicache._kernel.events import Event, Events, Observer
 from aicache._kernel.item import Item
+from aicache._kernel.lifetime import jittered
 from aicache._kernel.outcomes import Call
-from aicache._kernel.results import CacheStats, Lookup
+from aicache._kernel.results import CacheStats, Lookup, told
 from aicache._kernel.throttle import Throttle
 from aicache._kernel.wiring import check_ttl_holds
 from aicache.codecs import Codec
 from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
 from aicache.options import UNSET, Policy, Tier, Ttl, check_key, check_ttl
-from aicache.protocols import (
-    CacheBackend,
-    Compressor,
-    HoldsEntries,
-    Serializer,
-)
+from aicache.protocols import CacheBackend, Compressor, HoldsEntries, Serializer
 
 __all__ = ["TieredCache"]
 
@@ -171,10 +168,12 @@ class TieredCache:
             self._front.hits += 1
             item = item_of(entry, self._codec, self._front_clock())
             item.tier = self._front.name
-            return self._told(item, item.value)
+            return told(item, item.value, self._wall_clock())
         self._check_open()
         found = await self._chain.look(key, with_life=True)
-        return Lookup(found=False, reason=found) if isinstance(found, str) else self._told(found, found.value)
+        if isinstance(found, str):
+            return Lookup(found=False, reason=found)
+        return told(found, found.value, self._wall_clock())
 
     async def set(self, key: str, value: Any, *, ttl: Ttl = UNSET, cost: Cost = None) -> None:
         """Store a value in every tier that takes it, the last tier first; returns when it is stored.
@@ -195,6 +194,26 @@ class TieredCache:
     async def delete(self, key: str) -> bool:
         """Forget the key in every tier; say whether any of them had it."""
         return bool(await self.delete_many([key]))
+
+    async def expire(self, key: str) -> bool:
+        """End the key's freshness in every tier; say whether any of them had it fresh.
+
+        From now on it is a miss. Unlike after `delete`, its value may still be served stale where the policy says so,
+        counted from now. What was stored without time to be stale is forgotten.
+        """
+        self._check_open()
+        return await expire(self._chain, check_key(key), self._policy.stale_for)
+
+    async def touch(self, key: str, ttl: Ttl = UNSET) -> bool:
+        """Give the key's value a new life from now, in every tier that has it; say whether there was one.
+
+        `ttl`: as for `set`. A stale value stays stale: False. So it is, too, where the key was written or forgotten
+        meanwhile.
+        """
+        self._check_open()
+        ttl = self._policy.ttl if ttl is UNSET else check_ttl(ttl)
+        life = jittered(ttl, self._policy.jitter, self._random())
+        return await touch(self._chain, check_key(key), life, self._policy.stale_for)
 
     # async-only: begin
     @overload
@@ -281,7 +300,7 @@ class TieredCache:
         """
         item, joined = await self._obtain(key, factory, self._asked(policy, ttl, cost))
         reason = None if item.tier is not None else "joined" if joined else "loaded"
-        return self._told(item, item.for_another() if joined else item.value, reason)
+        return told(item, item.for_another() if joined else item.value, self._wall_clock(), reason)
 
     # -- many keys
 
@@ -419,19 +438,6 @@ class TieredCache:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    def _told(self, item: Item, value: object, reason: str | None = None) -> Lookup:
-        return Lookup(
-            found=reason is None,
-            value=value,
-            tier=item.tier,
-            created=item.created,
-            age=max(0.0, self._wall_clock() - item.created),
-            ttl_left=item.ttl,
-            stale=not item.is_fresh,
-            compressed=item.compressed,
-            reason=reason,
-        )
 
     def _asked(self, policy: Policy | None, ttl: Ttl, cost: Cost) -> Call:
         if policy is None and ttl is UNSET and cost is None:

@@ -17,7 +17,7 @@ from aicache._async.watch import Watch
 from aicache._kernel.counters import TierCounters
 from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
-from aicache._kernel.lifetime import lives
+from aicache._kernel.lifetime import ended, lives
 from aicache._kernel.recovery import Sweep
 from aicache.codecs import Codec
 from aicache.errors import ConfigurationError, EnvelopeError, SerializationError
@@ -154,13 +154,14 @@ class ByteTier:
         self.counters.misses += len(keys) - hits
         return items
 
-    async def _tried(self, verb: Any, keys: Sequence[str]) -> dict[str, Any]:
+    async def _tried(self, verb: Any, asked: Any) -> Any:
+        """What the backend says, or an empty dict where it does not."""
         turn = self._guard.calm or self._guard.enter()
         if not turn:
             self._watch.bypassed()
             return {}
         try:
-            found: dict[str, Any] = await bounded(verb(keys), self._timeout)
+            found = await bounded(verb(asked), self._timeout)
             if not self._guard.calm:
                 self._watch.answered(turn)
         except Exception as error:
@@ -268,7 +269,7 @@ class ByteTier:
             item.compressed = item.packed.compressor != 0
         ttl, stale_for = lives(item.ttl, item.stale_for, options.max_ttl)
         age = max(0.0, self._wall_clock() - item.created)
-        fresh_for = None if ttl is None else age + ttl
+        fresh_for = None if ttl is None else max(0.0, age + ttl)
         try:
             data = self._codec.seal(key, item.packed, created=item.created, fresh_for=fresh_for, stale_for=stale_for)
         except SerializationError:  # larger than the codec's bound once it is sealed
@@ -305,6 +306,41 @@ class ByteTier:
             guard.left(turn)
             raise
         return removed
+
+    async def expire(self, key: str, passes: Mapping[str, Pass], stale_for: float) -> bool:
+        """End a key's freshness; returns whether it was fresh. See `renewal.expire`.
+
+        What is to be kept stale is read, sealed anew and written back. What cannot be read is removed, and where that
+        fails, too, kept as an invalidation that the tier has missed.
+        """
+        number = self._guard.number()
+        try:
+            item = await self.look(key)
+            if isinstance(item, Item) and not item.is_fresh:
+                return False
+            over = ended(item, stale_for) if isinstance(item, Item) and self.options.write else None
+            if over is None:
+                return bool(await self.remove([key]))
+            if await self.store({key: over}, passes, is_fill=False) and not passes[key].holds:
+                await self.remove([key])  # it may have landed after what was written or forgotten meanwhile
+        except BaseException:
+            self._watch.missed([key], number)
+            raise
+        return True
+
+    async def look(self, key: str) -> Item | str:
+        """The item, which may be stale, without counting it as a look-up."""
+        if not self._guard.calm and self._guard.distrusts(key):
+            return "not caught up"
+        if self._has_ttl:
+            data, left = (await self._tried(self.backend.get_with_ttl, [key])).get(key, (None, None))
+        else:
+            data, left = await self._tried(self.backend.get, key), None
+        return self._open(key, data, left) if data else "absent"
+
+    def end(self, key: str, stale_for: float) -> bool:  # noqa: ARG002 only a tier in this process can do it at once
+        """False: this tier has to be asked, and waited for."""
+        return False
 
     async def scan(self, prefix: str, matches: Callable[[str], bool]) -> AsyncIterator[str]:
         """The keys that begin with `prefix`, up to where the backend fails: to be forgotten, those that match.

@@ -7,10 +7,10 @@ stale        which                                           since its ttl was o
 refresh
 load                None, or the name of what was raised     how long the factory took
 join
-store        which  None, or "promotion"
+store        which  None, "promotion" or "touch"
 skip         which  why it was not stored
 evict        which
-invalidate          None, "prefix" or "clear"
+invalidate          None, "expire", "prefix" or "clear"
 error        which  what was raised
 tier_down    which  what was raised
 tier_up      which

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["jittered", "lives", "shorter"]
+from typing import Final
+
+from aicache._kernel.item import Item
+
+__all__ = ["ended", "jittered", "lives", "renewed", "shorter"]
+
+_MILLISECOND: Final = 0.001
+_ROUNDED: Final = 1e-7  # of a 32-bit float, as a fraction
 
 
 def shorter(one: float | None, other: float | None) -> float | None:
@@ -25,3 +32,21 @@ def lives(ttl: float | None, stale_for: float, most: float | None) -> tuple[floa
 def jittered(ttl: float | None, jitter: float, chance: float) -> float | None:
     """`ttl` less a random part of its fraction `jitter`; `chance` is a random number from 0 to 1."""
     return ttl if ttl is None or not jitter else ttl * (1.0 - jitter * chance)
+
+
+def ended(item: Item, stale_for: float) -> Item | None:
+    """The item with its ttl just over; None where it is not to be kept stale.
+
+    `stale_for`: for how long, where it had no ttl. Over by so much that no store's rounding makes it fresh again.
+    """
+    keep = stale_for if item.ttl is None else item.stale_for
+    if not keep:
+        return None
+    item.ttl, item.stale_for = -(_MILLISECOND + keep * _ROUNDED), keep
+    return item
+
+
+def renewed(item: Item, ttl: float | None, stale_for: float) -> Item:
+    """The item with a life of `ttl` seconds from now; None: no expiry."""
+    item.ttl, item.stale_for = ttl, 0.0 if ttl is None else stale_for
+    return item

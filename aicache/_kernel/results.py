@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["CacheStats", "Lookup", "TierStats"]
+from aicache._kernel.item import Item
+
+__all__ = ["CacheStats", "Lookup", "TierStats", "told"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,21 @@ class Lookup:
     stale: bool = False
     compressed: bool = False
     reason: str | None = None
+
+
+def told(item: Item, value: object, now: float, reason: str | None = None) -> Lookup:
+    """What there is to say of an item at the time `now` of the wall clock; `reason`: why it is no hit."""
+    return Lookup(
+        found=reason is None,
+        value=value,
+        tier=item.tier,
+        created=item.created,
+        age=max(0.0, now - item.created),
+        ttl_left=item.ttl,
+        stale=not item.is_fresh,
+        compressed=item.compressed,
+        reason=reason,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

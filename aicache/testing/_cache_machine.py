@@ -129,6 +129,21 @@ class CacheMachine(Machine):
         assert self.certain(key) <= told <= (key in self.oracle.live())
         self.oracle.delete(key)
 
+    @rule(key=KEYS)
+    def expire(self, key: str) -> None:
+        """End one, which is not to be kept stale."""
+        told = self.done(self.cache.expire(key))
+        assert self.certain(key) <= told <= (key in self.oracle.live())
+        self.oracle.delete(key)
+
+    @rule(key=KEYS, ttl=TTLS)
+    def touch(self, key: str, ttl: float | None) -> None:
+        """Give one a new life."""
+        told = self.done(self.cache.touch(key, self.life(ttl)))
+        assert self.certain(key) <= told <= (key in self.oracle.live())
+        if told:
+            self.oracle.set(key, self.oracle.get(key), self.life(ttl))
+
     # -- many keys
 
     @rule(keys=MANY_KEYS)

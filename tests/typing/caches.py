@@ -35,6 +35,10 @@ async def use(cache: TieredCache) -> None:
     assert_type(await cache.get_or_set_many(["key"], lengths_later), dict[str, int])
     assert_type(await cache.delete("key"), bool)
     assert_type(await cache.delete_many(["key"]), int)
+    assert_type(await cache.expire("key"), bool)
+    assert_type(await cache.touch("key"), bool)
+    assert_type(await cache.touch("key", None), bool)
+    await cache.touch("key", "60")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert_type(cache.stats(), CacheStats)
     await cache.set("key", object(), ttl=None)
     await cache.set("key", object(), 60)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
@@ -52,6 +56,8 @@ def use_sync(cache: SyncTieredCache) -> None:
     assert_type(cache.get_or_set("key", count), int)
     assert_type(cache.get_or_set_many(["key"], lengths), dict[str, int])
     assert_type(cache.delete("key"), bool)
+    assert_type(cache.expire("key"), bool)
+    assert_type(cache.touch("key", 60), bool)
     with cache as same:
         assert_type(same, SyncTieredCache)
 

@@ -83,12 +83,14 @@ async def test_an_open_breaker_asks_nobody_and_every_verb_goes_on(cache, store, 
     await cache.set("k", 1)
     await cache.set_many({"k": 1, "l": 2})
     assert await cache.delete("k") is False
+    assert await cache.expire("k") is False
+    assert await cache.touch("k", 60) is False
     assert await cache.delete_prefix("k") == 0
     await cache.clear()
     assert store.calls.total() == before
     tier = cache.stats().tiers[0]
-    assert (tier.errors, tier.bypassed) == (3, 9)
-    assert cache.stats().to_dict()["tiers"][0]["bypassed"] == 9
+    assert (tier.errors, tier.bypassed) == (3, 10)  # expire and touch need no look at what is not believed
+    assert cache.stats().to_dict()["tiers"][0]["bypassed"] == 10
 
 
 async def test_the_first_answer_closes_it_and_the_log_has_a_line_for_each_change(cache, store, outage, clock, caplog):
@@ -153,6 +155,7 @@ async def test_what_it_does_is_described_and_a_breaker_for_memory_is_refused(fla
 FORGET = {
     "delete": lambda cache: cache.delete("k:1"),
     "delete_many": lambda cache: cache.delete_many(["k:1", "k:2"]),
+    "expire": lambda cache: cache.expire("k:1"),
     "delete_prefix": lambda cache: cache.delete_prefix("k:"),
     "delete_prefix where": lambda cache: cache.delete_prefix("k:", where=lambda key: key.endswith("1")),
     "clear": lambda cache: cache.clear(),
@@ -182,7 +185,7 @@ async def test_what_was_forgotten_during_an_outage_is_never_served_again(cache, 
     assert ("other" in inner.data) == (verb != "clear")
     if verb != "clear":
         assert await cache.get("other") == "old"
-    if verb in ("delete", "set", "delete_prefix where"):
+    if verb in ("delete", "expire", "set", "delete_prefix where"):
         assert await cache.get("k:2") == "old"
     tier = cache.stats().tiers[0]
     assert tier.pending == 0
