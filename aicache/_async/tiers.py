@@ -117,10 +117,17 @@ class ByteTier:
         except BaseException:
             guard.left(turn)
             raise
-        item = "absent" if data is None else self._open(key, data, left)
-        if isinstance(item, Item) and item.stale_for and self._has_ttl and not with_life:
+        if data is None:
+            counters.misses += 1
+            return "absent"
+        item = self._open(key, data, left)
+        if isinstance(item, str):
+            counters.misses += 1
+        elif not item.stale_for:
+            counters.hits += 1  # what a store has is fresh, unless it was given time to be stale
+        elif self._has_ttl and not with_life:
             return await self.read(key, with_life=True)  # only the store can say whether it is stale
-        if isinstance(item, Item) and item.is_fresh:
+        elif item.is_fresh:
             counters.hits += 1
         else:
             counters.misses += 1
@@ -143,13 +150,15 @@ class ByteTier:
         else:
             read = {key: await self.read(key, with_life=with_life) for key in keys}
             return {key: item for key, item in read.items() if isinstance(item, Item)}
+        may_be_stale = False
         for key, (data, left) in found.items():
             item = self._open(key, data, left)
-            if isinstance(item, Item):
+            if not isinstance(item, str):
                 items[key] = item
-        if self._has_ttl and not with_life and any(item.stale_for for item in items.values()):
+                may_be_stale = may_be_stale or item.stale_for > 0
+        if may_be_stale and self._has_ttl and not with_life:
             return await self.read_many(keys, with_life=True)
-        hits = sum([item.is_fresh for item in items.values()])
+        hits = sum([item.is_fresh for item in items.values()]) if may_be_stale else len(items)
         self.counters.hits += hits
         self.counters.misses += len(keys) - hits
         return items
@@ -173,11 +182,10 @@ class ByteTier:
 
     def _open(self, key: str, data: bytes, left: float | None) -> Item | str:
         try:
-            opened = self._codec.open(key, data)
+            value, raw, thaw, created, fresh_for, stale_for, compressed = self._codec.open(key, data)
         except EnvelopeError as refused:
             self.counters.refuse(key, refused.reason)
             return f"refused ({refused.reason})"
-        fresh_for, stale_for = opened.fresh_for, opened.stale_for
         if fresh_for is not None:
             if left is not None:
                 # By the store's clock. It reads value and life one after the other: another writer's longer life may
@@ -188,11 +196,8 @@ class ByteTier:
             else:
                 # The store cannot say; the writer's clock and ours can, as far as they agree. A copy is made by this
                 # word; where there is no time to be stale, it is no miss.
-                left = min(fresh_for, opened.created + fresh_for - self._wall_clock())
-        compressed = opened.compressed
-        return Item(
-            opened.value, opened.raw, opened.thaw, opened.created, left, compressed=compressed, stale_for=stale_for
-        )
+                left = min(fresh_for, created + fresh_for - self._wall_clock())
+        return Item(value, raw, thaw, created, left, compressed=compressed, stale_for=stale_for)
 
     # -- writing
 
