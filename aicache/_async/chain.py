@@ -86,6 +86,14 @@ class Chain:
         with self.fence.enter((key,)) as granted:
             return await self.find(key, granted, with_life=with_life)
 
+    def look_many(self, keys: Sequence[str]) -> Awaitable[dict[str, Item]]:
+        """`find_many`, under passes of its own where there is a tier to promote to."""
+        return self._find_many_under_passes(keys) if self._promotes else self.find_many(keys, {})
+
+    async def _find_many_under_passes(self, keys: Sequence[str]) -> dict[str, Item]:
+        with self.fence.enter(keys) as granted:
+            return await self.find_many(keys, granted)
+
     async def find(
         self, key: str, granted: Mapping[str, Pass], *, with_life: bool = False, stale: list[Item] | None = None
     ) -> Item | str:
@@ -153,7 +161,7 @@ class Chain:
 
     # -- writing
 
-    async def _store(
+    def _store(
         self,
         tier: AnyTier,
         items: Mapping[str, Item],
@@ -161,11 +169,24 @@ class Chain:
         reason: str | None = None,
         *,
         is_fill: bool = True,
+    ) -> Awaitable[int]:
+        if self.counters.events is None:
+            return tier.store(items, granted, is_fill=is_fill)
+        return self._store_and_tell(self.counters.events, tier, items, granted, reason, is_fill)
+
+    async def _store_and_tell(
+        self,
+        events: Events,
+        tier: AnyTier,
+        items: Mapping[str, Item],
+        granted: Mapping[str, Pass],
+        reason: str | None,
+        is_fill: bool,
     ) -> int:
         stored = await tier.store(items, granted, is_fill=is_fill)
-        if self.counters.events is not None and stored:
+        if stored:
             key = next(iter(items)) if len(items) == 1 else None
-            self.counters.events.tell("store", key, tier=tier.counters.name, reason=reason, count=stored)
+            events.tell("store", key, tier=tier.counters.name, reason=reason, count=stored)
         return stored
 
     async def fill(self, items: Mapping[str, Item], granted: Mapping[str, Pass]) -> None:

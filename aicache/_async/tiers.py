@@ -105,8 +105,6 @@ class ByteTier:
             if with_life and self._has_ttl:
                 found = await bounded(self.backend.get_with_ttl([key]), self._timeout)
                 data, left = found.get(key, (None, None))
-            elif self._timeout is None:
-                data = await self.backend.get(key)
             else:
                 data = await bounded(self.backend.get(key), self._timeout)
             if not guard.calm:
@@ -135,27 +133,24 @@ class ByteTier:
 
     async def read_many(self, keys: Sequence[str], *, with_life: bool) -> dict[str, Item]:
         """The found ones, in one round trip where the backend can."""
-        items: dict[str, Item] = {}
         if not self._guard.calm:
             trusted = self._guard.trusted(keys)
             self.counters.misses += len(keys) - len(trusted)
             keys = trusted
             if not keys:
                 self._watch.replay.begin()
-                return items
+                return {}
         if with_life and self._has_ttl:
-            found = await self._tried(self.backend.get_with_ttl, keys)
+            pairs = await self._tried(self.backend.get_with_ttl, keys)
+            opened = [(key, self._open(key, data, left)) for key, (data, left) in pairs.items()]
         elif self._has_many:
-            found = {key: (data, None) for key, data in (await self._tried(self.backend.get_many, keys)).items()}
+            found = await self._tried(self.backend.get_many, keys)
+            opened = [(key, self._open(key, data, None)) for key, data in found.items()]
         else:
-            read = {key: await self.read(key, with_life=with_life) for key in keys}
-            return {key: item for key, item in read.items() if isinstance(item, Item)}
-        may_be_stale = False
-        for key, (data, left) in found.items():
-            item = self._open(key, data, left)
-            if not isinstance(item, str):
-                items[key] = item
-                may_be_stale = may_be_stale or item.stale_for > 0
+            opened = [(key, await self.read(key, with_life=with_life)) for key in keys]
+            return {key: item for key, item in opened if not isinstance(item, str)}
+        items = {key: item for key, item in opened if not isinstance(item, str)}
+        may_be_stale = sum([item.stale_for for item in items.values()]) > 0
         if may_be_stale and self._has_ttl and not with_life:
             return await self.read_many(keys, with_life=True)
         hits = sum([item.is_fresh for item in items.values()]) if may_be_stale else len(items)

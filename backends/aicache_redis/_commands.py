@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from math import ceil
+from math import ceil, inf
 from typing import Any, Final, cast
 
 from aicache.errors import InvalidArgumentError, InvalidTypeError
@@ -151,8 +151,10 @@ class Commands:
 
     def set(self, key: str, value: bytes, ttl: float | None) -> Command:
         """Store a value; raises for one that is too large, or a ttl that the server cannot hold."""
-        name, ttl = self.name(key), check_ttl(ttl)
-        data = check_value(value)
+        name = self.name(key)
+        if type(ttl) is not float or not 0 < ttl < inf:
+            ttl = check_ttl(ttl)
+        data = value if type(value) is bytes else check_value(value)
         if len(data) > self._max:
             raise InvalidArgumentError(
                 f"value has {len(data)} bytes, over max_value_bytes={self._max}; raise that, or keep it elsewhere"

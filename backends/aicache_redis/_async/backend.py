@@ -26,8 +26,9 @@ class RedisBackend:
     `timeout`: seconds one call takes at most, waiting for a connection and connecting included; a batch of more than
     512 commands or a MiB of values takes several round trips, and each of them that long at most.
     `max_value_bytes`: larger values are refused in writing, and never cross the wire in reading: they are a miss.
-    `max_connections`: sync: for all threads. Async: for each event loop one or two, the second for what writes and for
-    values over 64 KiB, so that nothing small waits behind them; or the pipelines that a `client` runs at once.
+    `max_connections`: sync: for all threads. Async: for each event loop one or two, the second from when more than 64
+    KiB are written at once, or a value is larger, so that no read waits behind them; or the pipelines that a `client`
+    runs at once.
 
     A server that is away or late is a `BackendError` or a `BackendTimeoutError`; it is found again by itself. Safe
     across event loops, threads and forks. Raises `MissingExtraError` without the library redis.

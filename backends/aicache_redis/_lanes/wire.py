@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final, Protocol, TypeAlias
 
 from aicache_redis._settings import imported
@@ -148,15 +149,23 @@ class Wire(asyncio.BufferedProtocol):
         turns = self.turns
         try:
             self._feed(self._buffer, 0, nbytes)
-            for reply in iter(self._gets, _NOT_YET):
+            replies = iter(self._gets, _NOT_YET)
+            for reply in replies:
                 turn = turns[0]
                 waiter = turn.waiters[0]
-                if type(reply) is bytes and type(waiter) is _Future:
-                    turn.waiters.popleft()
+                if type(waiter) is Many:
+                    own = waiter.replies
+                    own.append(reply)
+                    own.extend(islice(replies, waiter.count - len(own)))
+                    if len(own) < waiter.count:
+                        break  # the rest has not yet come
+                    reply = own
+                turn.waiters.popleft()
+                if type(waiter) is _Future and type(reply) is bytes:
                     if not waiter.done():  # else its caller has gone
                         waiter.set_result(reply)
                 else:
-                    self._answer(turn, waiter, reply)
+                    self._answer(waiter, reply)
                 if not turn.waiters:
                     turns.popleft()
                     self.count -= turn.count
@@ -166,13 +175,7 @@ class Wire(asyncio.BufferedProtocol):
             return
         self._owner.heard()
 
-    def _answer(self, turn: Turn, waiter: Waiter, reply: Any) -> None:
-        if isinstance(waiter, Many):
-            waiter.replies.append(reply)
-            if len(waiter.replies) < waiter.count:
-                return
-            reply = waiter.replies
-        turn.waiters.popleft()
+    def _answer(self, waiter: Waiter, reply: Any) -> None:
         if isinstance(reply, Exception):
             self._owner.refused(waiter, reply)
         else:
