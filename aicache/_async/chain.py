@@ -43,13 +43,13 @@ class Chain:
         self._thaw = codec.loads  # bound once, and not for each entry
         self.counters = Counters()
         self.fence = Fence()
-        self._readers = [(at, tier) for at, tier in enumerate(self.tiers) if tier.options.read]
+        self._readers = [
+            (tier, [above for above in reversed(self.tiers[:at]) if above.options.promote and above.options.write])
+            for at, tier in enumerate(self.tiers)
+            if tier.options.read
+        ]
         self._writers = [tier for tier in reversed(self.tiers) if tier.options.write]
-        self._above = {
-            at: [t for t in reversed(self.tiers[:at]) if t.options.promote and t.options.write]
-            for at, _ in self._readers
-        }
-        self._promotes = any(self._above.values())
+        self._promotes = any(above for _, above in self._readers)
         self.wants_lives = False
         self.needs_raw: bool = any(tier.needs_raw for tier in self.tiers)
         self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
@@ -93,31 +93,41 @@ class Chain:
         with self.fence.enter((key,)) as granted:
             return await self.find(key, granted, with_life=with_life)
 
+    def look_many(self, keys: Sequence[str]) -> Awaitable[dict[str, Item]]:
+        """`find_many`, under passes of its own where there is a tier to promote to."""
+        return self._find_many_under_passes(keys) if self._promotes else self.find_many(keys, {})
+
+    async def _find_many_under_passes(self, keys: Sequence[str]) -> dict[str, Item]:
+        with self.fence.enter(keys) as granted:
+            return await self.find_many(keys, granted)
+
     async def find(
         self, key: str, granted: Mapping[str, Pass], *, with_life: bool = False, stale: list[Item] | None = None
     ) -> Item | str:
         """The fresh item, promoted to the tiers above; or what each tier said. `stale`: takes the stale ones."""
         said: list[str] = []
         events = self.counters.events
-        for at, tier in self._readers:
-            above = self._above[at]
-            item = await tier.read(key, with_life=with_life or bool(above) or self.wants_lives)
-            if isinstance(item, Item):
-                item.tier = tier.counters.name
-                if item.is_fresh:
-                    if events is not None:
-                        events.tell("hit", key, tier=item.tier)
-                    if above:
-                        await self._promote(above, {key: item}, granted)
-                    return item
-                if stale is not None:
-                    stale.append(item)
-                item = "stale"
-            said.append(f"{tier.counters.name}: {item}")
+        with_life = with_life or self.wants_lives
+        for tier, above in self._readers:
+            item = await tier.read(key, with_life=with_life or bool(above))
+            if isinstance(item, str):
+                said.append(f"{tier.counters.name}: {item}")
+                continue
+            item.tier = tier.counters.name
+            if not item.stale_for or item.is_fresh:
+                if events is not None:
+                    events.tell("hit", key, tier=item.tier)
+                if above:
+                    await self._promote(above, {key: item}, granted)
+                return item
+            if stale is not None:
+                stale.append(item)
+            said.append(f"{tier.counters.name}: stale")
         self.counters.misses += 1
+        reason = "; ".join(said)
         if events is not None:
-            events.tell("miss", key, reason="; ".join(said))
-        return "; ".join(said)
+            events.tell("miss", key, reason=reason)
+        return reason
 
     async def find_many(
         self, keys: Sequence[str], granted: Mapping[str, Pass], stale: dict[str, list[Item]] | None = None
@@ -125,13 +135,12 @@ class Chain:
         """The fresh ones, each tier asked once for those still missing. `stale`: takes the stale ones."""
         found: dict[str, Item] = {}
         events = self.counters.events
-        for at, tier in self._readers:
-            missing = [key for key in keys if key not in found]
+        for tier, above in self._readers:
+            missing = [key for key in keys if key not in found] if found else keys
             if not missing:
                 break
-            above = self._above[at]
             items = await tier.read_many(missing, with_life=bool(above) or self.wants_lives)
-            fresh = {key: item for key, item in items.items() if item.is_fresh}
+            fresh = {key: item for key, item in items.items() if not item.stale_for or item.is_fresh}
             if stale is not None and len(fresh) < len(items):
                 for key, item in items.items():
                     item.tier = tier.counters.name
@@ -141,7 +150,7 @@ class Chain:
                 events.tell_of("hit", list(fresh), tier=tier.counters.name)
             if fresh and above:
                 await self._promote(above, fresh, granted)
-            found |= fresh
+            found = found | fresh if found else fresh
         self.counters.misses += len(keys) - len(found)
         if events is not None:
             events.tell_of("miss", [key for key in keys if key not in found])
@@ -159,7 +168,7 @@ class Chain:
 
     # -- writing
 
-    async def _store(
+    def _store(
         self,
         tier: AnyTier,
         items: Mapping[str, Item],
@@ -167,11 +176,24 @@ class Chain:
         reason: str | None = None,
         *,
         is_fill: bool = True,
+    ) -> Awaitable[int]:
+        if self.counters.events is None:
+            return tier.store(items, granted, is_fill=is_fill)
+        return self._store_and_tell(self.counters.events, tier, items, granted, reason, is_fill)
+
+    async def _store_and_tell(
+        self,
+        events: Events,
+        tier: AnyTier,
+        items: Mapping[str, Item],
+        granted: Mapping[str, Pass],
+        reason: str | None,
+        is_fill: bool,
     ) -> int:
         stored = await tier.store(items, granted, is_fill=is_fill)
-        if self.counters.events is not None and stored:
+        if stored:
             key = next(iter(items)) if len(items) == 1 else None
-            self.counters.events.tell("store", key, tier=tier.counters.name, reason=reason, count=stored)
+            events.tell("store", key, tier=tier.counters.name, reason=reason, count=stored)
         return stored
 
     async def fill(self, items: Mapping[str, Item], granted: Mapping[str, Pass]) -> None:

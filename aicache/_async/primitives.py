@@ -16,10 +16,12 @@ T = TypeVar("T")
 IS_ASYNC: Final = True
 
 
-async def bounded(answer: Awaitable[T], seconds: float | None) -> T:
-    """Wait for a backend's answer, `seconds` at most (None: its backend sees to that); raises `TimeoutError`."""
-    if seconds is None:
-        return await answer
+def bounded(answer: Awaitable[T], seconds: float | None) -> Awaitable[T]:
+    """A backend's answer within `seconds` (None: its backend sees to that); raises `TimeoutError`."""
+    return answer if seconds is None else _in_time(answer, seconds)
+
+
+async def _in_time(answer: Awaitable[T], seconds: float) -> T:
     async with asyncio.timeout(seconds):
         return await answer
 

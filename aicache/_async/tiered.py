@@ -310,8 +310,7 @@ class TieredCache:
         wanted = checked_keys(keys)
         if not wanted:
             return {}
-        with self._chain.fence.enter(wanted) as granted:
-            found = await self._chain.find_many(wanted, granted)
+        found = await self._chain.look_many(wanted)
         return {key: found[key].value for key in wanted if key in found}
 
     async def set_many(self, mapping: Mapping[str, Any], *, ttl: Ttl = UNSET) -> None:

@@ -105,8 +105,6 @@ class ByteTier:
             if with_life and self._has_ttl:
                 found = await bounded(self.backend.get_with_ttl([key]), self._timeout)
                 data, left = found.get(key, (None, None))
-            elif self._timeout is None:
-                data = await self.backend.get(key)
             else:
                 data = await bounded(self.backend.get(key), self._timeout)
             if not guard.calm:
@@ -117,10 +115,17 @@ class ByteTier:
         except BaseException:
             guard.left(turn)
             raise
-        item = "absent" if data is None else self._open(key, data, left)
-        if isinstance(item, Item) and item.stale_for and self._has_ttl and not with_life:
+        if data is None:
+            counters.misses += 1
+            return "absent"
+        item = self._open(key, data, left)
+        if isinstance(item, str):
+            counters.misses += 1
+        elif not item.stale_for:
+            counters.hits += 1  # what a store has is fresh, unless it was given time to be stale
+        elif self._has_ttl and not with_life:
             return await self.read(key, with_life=True)  # only the store can say whether it is stale
-        if isinstance(item, Item) and item.is_fresh:
+        elif item.is_fresh:
             counters.hits += 1
         else:
             counters.misses += 1
@@ -128,28 +133,27 @@ class ByteTier:
 
     async def read_many(self, keys: Sequence[str], *, with_life: bool) -> dict[str, Item]:
         """The found ones, in one round trip where the backend can."""
-        items: dict[str, Item] = {}
         if not self._guard.calm:
             trusted = self._guard.trusted(keys)
             self.counters.misses += len(keys) - len(trusted)
             keys = trusted
             if not keys:
                 self._watch.replay.begin()
-                return items
+                return {}
         if with_life and self._has_ttl:
-            found = await self._tried(self.backend.get_with_ttl, keys)
+            pairs = await self._tried(self.backend.get_with_ttl, keys)
+            opened = [(key, self._open(key, data, left)) for key, (data, left) in pairs.items()]
         elif self._has_many:
-            found = {key: (data, None) for key, data in (await self._tried(self.backend.get_many, keys)).items()}
+            found = await self._tried(self.backend.get_many, keys)
+            opened = [(key, self._open(key, data, None)) for key, data in found.items()]
         else:
-            read = {key: await self.read(key, with_life=with_life) for key in keys}
-            return {key: item for key, item in read.items() if isinstance(item, Item)}
-        for key, (data, left) in found.items():
-            item = self._open(key, data, left)
-            if isinstance(item, Item):
-                items[key] = item
-        if self._has_ttl and not with_life and any(item.stale_for for item in items.values()):
+            opened = [(key, await self.read(key, with_life=with_life)) for key in keys]
+            return {key: item for key, item in opened if not isinstance(item, str)}
+        items = {key: item for key, item in opened if not isinstance(item, str)}
+        may_be_stale = sum([item.stale_for for item in items.values()]) > 0
+        if may_be_stale and self._has_ttl and not with_life:
             return await self.read_many(keys, with_life=True)
-        hits = sum([item.is_fresh for item in items.values()])
+        hits = sum([item.is_fresh for item in items.values()]) if may_be_stale else len(items)
         self.counters.hits += hits
         self.counters.misses += len(keys) - hits
         return items
@@ -174,11 +178,10 @@ class ByteTier:
 
     def _open(self, key: str, data: bytes, left: float | None) -> Item | str:
         try:
-            opened = self._codec.open(key, data)
+            value, raw, thaw, created, fresh_for, stale_for, compressed = self._codec.open(key, data)
         except EnvelopeError as refused:
             self.counters.refuse(key, refused.reason)
             return f"refused ({refused.reason})"
-        fresh_for, stale_for = opened.fresh_for, opened.stale_for
         if fresh_for is not None:
             if left is not None:
                 # By the store's clock. It reads value and life one after the other: another writer's longer life may
@@ -189,11 +192,8 @@ class ByteTier:
             else:
                 # The store cannot say; the writer's clock and ours can, as far as they agree. A copy is made by this
                 # word; where there is no time to be stale, it is no miss.
-                left = min(fresh_for, opened.created + fresh_for - self._wall_clock())
-        compressed = opened.compressed
-        return Item(
-            opened.value, opened.raw, opened.thaw, opened.created, left, compressed=compressed, stale_for=stale_for
-        )
+                left = min(fresh_for, created + fresh_for - self._wall_clock())
+        return Item(value, raw, thaw, created, left, compressed=compressed, stale_for=stale_for)
 
     # -- writing
 

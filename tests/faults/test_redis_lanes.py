@@ -11,7 +11,7 @@ import pytest
 
 from aicache.errors import BackendError, BackendUnavailableError
 from aicache_redis import RedisBackend
-from aicache_redis._commands import MOST_BYTES
+from aicache_redis._commands import LOOK, MOST_BYTES
 
 
 class Scripted:
@@ -157,11 +157,12 @@ async def test_calls_that_come_while_others_are_under_way_go_in_one_write():
         await backend.get("first")
         wire = backend._links._here().reads._wire
         send = wire.send
-        wire.send = lambda calls: (sizes.append(len(calls)), send(calls))
+        wire.send = lambda turns: (sizes.append(sum(turn.count for turn in turns)), send(turns))
         await asyncio.gather(*(backend.get(f"k{number}") for number in range(1000)))
         assert sizes[0] == 1  # it had nobody to wait for
-        assert sizes[1] == 511  # as many as are under way at once
+        assert sizes[1] == 384  # of the 512 that may be under way at once; the next 128 would be one too many
         assert sum(sizes) == 1000
+        assert len(sizes) <= 8
         await backend.aclose()
 
 
@@ -214,8 +215,124 @@ async def test_many_small_values_go_in_one_write_each_way():
         await backend.get("first")
         wire = backend._links._here().reads._wire
         send = wire.send
-        wire.send = lambda calls: (sizes.append([call.count for call in calls]), send(calls))
+        wire.send = lambda turns: (sizes.append([turn.count for turn in turns]), send(turns))
         keys = [f"k{number}" for number in range(512)]
         assert await backend.get_many(keys) == {key: key.encode() for key in keys}
         assert sizes == [[512]]
+        await backend.aclose()
+
+
+async def test_what_was_answered_before_a_cut_is_not_asked_again():
+    def answer(command, number):
+        if number == 1 and command[1] in (b"k3", b"m5"):
+            raise ConnectionResetError
+        return text(command[1])
+
+    server = Scripted(answer)
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=10)
+        keys = [f"k{number}" for number in range(6)]
+        assert await asyncio.gather(*map(backend.get, [*keys, "k4"])) == [*map(str.encode, keys), b"k4"]
+        assert [[command[1] for command in own] for own in server.commands] == [
+            [b"k0", b"k1", b"k2", b"k3"],
+            [b"k3", b"k4", b"k5"],
+        ]
+        await backend.aclose()
+
+
+async def test_a_batch_that_is_cut_in_the_middle_is_asked_again_whole():
+    def answer(command, number):
+        if number == 1 and command[1] == b"k5":
+            raise ConnectionResetError
+        return text(command[1])
+
+    server = Scripted(answer)
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=10)
+        keys = [f"k{number}" for number in range(8)]
+        assert await backend.get_many(keys) == {key: key.encode() for key in keys}
+        assert [len(own) for own in server.commands] == [6, 8]
+        await backend.aclose()
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 4096])
+async def test_replies_that_come_in_pieces_are_put_together(size):
+    pieces = []
+
+    def answer(command, number):
+        pieces.append(text(command[1] * 100) if command[0] == b"GETRANGE" else b"+OK\r\n")
+
+    server = Scripted(answer)
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=10)
+        keys = [f"k{number}" for number in range(20)]
+        asked = asyncio.gather(*map(backend.get, keys), backend.get_many(keys), backend.set("k", b"v"))
+        await heard(lambda: len(pieces) == 41)
+        wire = backend._links._here().reads._wire
+        replies = b"".join(pieces)
+        for start in range(0, len(replies), size):
+            piece = replies[start : start + size]
+            wire.get_buffer(-1)[: len(piece)] = piece
+            wire.buffer_updated(len(piece))
+        *said, many, _ = await asked
+        assert said == [key.encode() * 100 for key in keys]
+        assert many == {key: key.encode() * 100 for key in keys}
+        assert wire.count == wire.size == 0
+        await backend.aclose()
+
+
+async def test_small_writes_share_the_connection_of_the_reads_and_large_ones_do_not():
+    server = Scripted(lambda command, number: text(command[1]) if command[0] == b"GETRANGE" else b"+OK\r\n")
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=10)
+        await backend.set("small", bytes(1000))
+        assert await backend.get("k") == b"k"
+        assert len(server.commands) == 1
+        await backend.set("large", bytes(LOOK))
+        await backend.set("after", bytes(1000))
+        assert await backend.get("k") == b"k"
+        said = [[command[1] for command in own if command[0] != b"ECHO"] for own in server.commands]
+        assert said == [[b"small", b"k", b"k"], [b"large", b"after"]]
+        await backend.aclose()
+
+
+async def test_many_small_writes_at_once_are_as_good_as_a_large_one():
+    answers = asyncio.Event()
+    server = Scripted(lambda command, number: b"+OK\r\n" if number > 1 or answers.is_set() else None)
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=10)
+        tasks = [asyncio.create_task(backend.set(f"k{number}", bytes(8000))) for number in range(20)]
+        await heard(lambda: server.commands and server.commands[0][-1][0] == b"ECHO")
+        before = sum(command[0] == b"SET" for command in server.commands[0])
+        assert before * 8001 <= LOOK < (before + 1) * 8001
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await backend.aclose()
+
+
+@pytest.mark.parametrize("echo", [b"$0\r\n\r\n", b"-NOPERM this user has no permissions to run 'echo'\r\n"])
+async def test_a_large_write_does_not_overtake_a_small_one_that_is_under_way(echo):
+    silent = []
+
+    def answer(command, number):
+        if number == 1:
+            silent.append(command)
+            return None
+        return b"+OK\r\n"
+
+    server = Scripted(answer)
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=10)
+        small = asyncio.create_task(backend.set("k", b"small"))
+        await heard(lambda: silent)
+        large = asyncio.create_task(backend.set("k", bytes(LOOK)))
+        await heard(lambda: len(silent) == 2)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert [command[0] for command in silent] == [b"SET", b"ECHO"]
+        assert len(server.commands) == 1
+        server._writers[0].write(b"+OK\r\n" + echo)
+        await asyncio.gather(small, large)
+        assert [command[1] for command in server.commands[1]] == [b"k"]
         await backend.aclose()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aicache.errors import BackendBusyError, BackendError, ClosedError
-from aicache_redis._commands import Command, portions, refusal
+from aicache_redis._commands import MOST_COMMANDS, Command, Look, portions, refusal
 from aicache_redis._pool.deadline import Deadline, timed
 from aicache_redis._pool.pool import Pool
 from aicache_redis._settings import Settings, check_client, failure_of, imported, is_away
@@ -36,6 +36,20 @@ class Links:
             lambda: self._kind(**self._arguments), settings.max_connections, self._deadline, settings.timeout
         )
 
+    def look(self, look: Look, name: bytes) -> Any:
+        """The reply to what reads a value."""
+        self._check_open()
+        return self._call((look.command(name),), look.packed(name))[0]
+
+    def look_many(self, look: Look, names: Sequence[bytes]) -> list[Any]:
+        """The replies, in order, to what reads several values."""
+        self._check_open()
+        replies: list[Any] = []
+        for start in range(0, len(names), MOST_COMMANDS):
+            some = names[start : start + MOST_COMMANDS]
+            replies += self._call([look.command(name) for name in some], b"".join(map(look.packed, some)))
+        return replies
+
     def ask(self, command: Command) -> Any:
         """The reply to a command."""
         return self.read((command,))[0]
@@ -45,8 +59,7 @@ class Links:
 
         Raises `BackendError` where the server is away or refuses one of them, `BackendTimeoutError` where it is late.
         """
-        if self._closed:
-            raise ClosedError("this Redis backend is closed; build a new one")
+        self._check_open()
         if len(commands) == 1:
             return self._call(commands)
         replies: list[Any] = []
@@ -56,17 +69,21 @@ class Links:
 
     write = read
 
-    def _call(self, commands: Sequence[Command]) -> list[Any]:
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this Redis backend is closed; build a new one")
+
+    def _call(self, commands: Sequence[Command], packed: bytes | None = None) -> list[Any]:
         self._deadline.begin(self.settings.timeout)
         pipeline = self._through_the_pool if self._client is None else self._through_the_client
         try:
             try:
-                replies = pipeline(commands)
+                replies = pipeline(commands, packed)
             except Exception as error:
                 if not is_away(error) or self._closed or self._deadline.passed:
                     raise
                 # The server may have been restarted meanwhile. All our commands may be said twice.
-                replies = pipeline(commands)
+                replies = pipeline(commands, packed)
         except Exception as error:
             if self._closed:
                 raise ClosedError("this Redis backend was closed during the call") from error
@@ -81,17 +98,17 @@ class Links:
             raise failure_of(refused, self.settings)
         return replies
 
-    def _through_the_pool(self, commands: Sequence[Command]) -> list[Any]:
+    def _through_the_pool(self, commands: Sequence[Command], packed: bytes | None) -> list[Any]:
         wire = self._pool.take()
         try:
-            replies = wire.call(b"".join([self._pack(command) for command in commands]), len(commands))
+            replies = wire.call(packed or b"".join(map(self._pack, commands)), len(commands))
         except BaseException:
             self._pool.drop(wire)
             raise
         self._pool.give(wire)
         return replies
 
-    def _through_the_client(self, commands: Sequence[Command]) -> list[Any]:
+    def _through_the_client(self, commands: Sequence[Command], _packed: bytes | None) -> list[Any]:
         with self._client.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
