@@ -41,7 +41,7 @@ def recording_in(value: object) -> Recording | None:
     """The recording that a value is; None where it is anything else."""
     if type(value) is not dict:
         return None
-    fields: dict[Any, Any] = value
+    fields = cast("dict[object, Any]", value)
     version, held = fields.get(_MARK), Recording(fields.get("chunks", ()), fields.get("at", ()))
     if type(version) is not int or version != _VERSION or type(held.chunks) is not list or type(held.at) is not list:
         return None

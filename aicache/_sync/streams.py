@@ -87,6 +87,18 @@ class Stream(Flight):
         held = recording_in(value)
         return None if held is None else (item, held)
 
+    def join(self, outer: Flight | None) -> Reader | None:
+        """One more reader; None where it comes too late to begin at the beginning. `outer`: the load it is part of."""
+        key = self.wanted.key
+        with self.changed:
+            if not (self.may_be_joined(key) and self.tape.is_whole):
+                return None
+            if outer is not None and self.reaches(outer):
+                raise ReentrantLoadError(
+                    f"the factory that streams {key!r} waits for {key!r} itself; call the inner function directly"
+                )
+            return self.tape.join()
+
     def turn(self, reader: Reader | None) -> Literal["take", "pull", "over"]:
         """Wait until there is a chunk for the reader, or it is its turn to pull one, or nothing more comes."""
         with self.changed:
@@ -195,19 +207,15 @@ class Streams:
             outer = None
         with running.lock, waits:
             stream = running.table.get(key)
-            joins = stream is not None and stream.may_be_joined(key) and stream.tape.is_whole
-            if stream is None or not joins:
+            reader = None if stream is None else stream.join(outer)
+            joins = reader is not None
+            if stream is None or reader is None:
                 codec = self._chain.codec
                 tape = Tape(codec.dumps, codec.loads, wanted.max_bytes)
                 stream = running.table[key] = Stream(wanted, tape, self._chain.fence.enter([key]))
-            elif outer is not None and stream.reaches(outer):
-                raise ReentrantLoadError(
-                    f"the factory that streams {key!r} waits for {key!r} itself; call the inner function directly"
-                )
+                reader = tape.join()
             if outer is not None:
                 outer.waits_for.append(stream)
-            with stream.changed:
-                reader = stream.tape.join()
         if joins:
             self._counters.joins += 1
             if self._counters.events is not None:
