@@ -11,6 +11,7 @@ import pytest
 
 from aicache import Event, JsonSerializer, Policy, Skip, Store
 from aicache.errors import ClosedError, InvalidArgumentError, InvalidTypeError, ReentrantLoadError
+from aicache.testing.payloads import same
 
 CHUNKS = ["a", "", None, b"\x00", {"delta": {"tool_calls": [1]}}, [], ("t",), 0, "z"]
 END = object()
@@ -112,11 +113,6 @@ def is_idle(cache: Any) -> bool:
 
 def never() -> Any:
     raise AssertionError("the factory was called")
-
-
-def same(got: Any, wanted: Any) -> bool:
-    """Equal, and of the same types."""
-    return bool(got == wanted) and repr(got) == repr(wanted)
 
 
 # -- what comes back
