@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
 from time import monotonic
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from aicache._kernel.fence import Passes
 from aicache._kernel.item import Item
@@ -27,9 +27,11 @@ from aicache._sync.loading import Loads
 from aicache._sync.primitives import call
 from aicache.errors import LoadCancelledError, ReentrantLoadError, SerializationError
 
-__all__ = ["Running", "Stream", "Streams", "Wanted"]
+__all__ = ["OVER", "PULL", "Running", "Stream", "Streams", "Wanted"]
 
 _log: Final = logging.getLogger("aicache")
+PULL: Final = object()
+OVER: Final = object()
 _LAST_WAIT: Final = 5.0  # seconds that closing waits for a stream that is read in the background
 
 
@@ -45,15 +47,17 @@ class Wanted(NamedTuple):
 
 
 class Stream(Flight):
-    """One stream under way, with those who read it. `changed` guards it all."""
+    """One stream under way, with those who read it. `lock` guards it all, and `changed` tells of it."""
 
     __slots__ = (
-        "_found", "_is_given", "begun", "chunks", "completes", "granted", "in_background", "is_pulled", "old", "tape",
+        "_found", "_is_given", "begun", "chunks", "completes", "granted", "in_background", "is_pulled", "lock", "old", "tape",
         "told_from", "upstream", "wanted",
     )  # fmt: skip
 
     def __init__(self, wanted: Wanted, tape: Tape, granted: Passes) -> None:
         super().__init__()
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
         self.wanted = wanted
         self.tape = tape
         self.passes = self.granted = granted
@@ -78,7 +82,7 @@ class Stream(Flight):
 
     def found(self) -> tuple[Item, Recording] | None:
         """The recording that was found, for one more reader."""
-        with self.changed:
+        with self.lock:
             item = self._found
             if item is None:
                 return None
@@ -90,7 +94,7 @@ class Stream(Flight):
     def join(self, outer: Flight | None) -> Reader | None:
         """One more reader; None where it comes too late to begin at the beginning. `outer`: the load it is part of."""
         key = self.wanted.key
-        with self.changed:
+        with self.lock:
             if not (self.may_be_joined(key) and self.tape.is_whole):
                 return None
             if outer is not None and self.reaches(outer):
@@ -99,26 +103,28 @@ class Stream(Flight):
                 )
             return self.tape.join()
 
-    def turn(self, reader: Reader | None) -> Literal["take", "pull", "over"]:
-        """Wait until there is a chunk for the reader, or it is its turn to pull one, or nothing more comes."""
-        with self.changed:
+    def turn(self, reader: Reader | None) -> Any:
+        """Wait for the reader's next chunk and return it; or PULL, where it is its turn to pull one; or OVER."""
+        with self.lock:
             while True:
                 if reader is not None and reader.has_more:
-                    return "take"
+                    chunk = self.tape.take(reader)
+                    if not self.tape.is_whole:
+                        self.changed.notify_all()  # there may be room now
+                    return chunk
                 if self.is_over:
-                    return "over"
+                    return OVER
                 if not (self.is_pulled or self.tape.is_full):
                     self.is_pulled = True
-                    return "pull"
+                    return PULL
                 self.changed.wait()
 
-    def take(self, reader: Reader) -> Any:
-        """The reader's next chunk."""
-        with self.changed:
-            chunk = self.tape.take(reader)
-            if not self.tape.is_whole:
-                self.changed.notify_all()
-            return chunk
+    def add(self, chunk: object, at: float) -> None:
+        """A chunk has been pulled."""
+        with self.lock:
+            self.tape.add(chunk, at)
+            self.is_pulled = False
+            self.changed.notify_all()
 
 
 class Running:
@@ -134,7 +140,7 @@ class Running:
         with self.lock:
             streams = list(self.table.values())
         for stream in streams:
-            with stream.changed:
+            with stream.lock:
                 stream.tape.refuse("closed")
         for thread in tuple(self.threads):
             thread.join(_LAST_WAIT)
@@ -170,11 +176,11 @@ class Streams:
         while held is None:
             stream, reader, outer = self._board(wanted)
             try:
-                while (turn := stream.turn(reader)) != "over":
-                    if turn == "take":
-                        yield stream.take(reader)
-                    else:
+                while (turn := stream.turn(reader)) is not OVER:
+                    if turn is PULL:
                         self._pull(stream)
+                    else:
+                        yield turn
                 if stream.tape.error is not None and not stream.interrupted:
                     raise stream.tape.error
             finally:
@@ -240,9 +246,6 @@ class Streams:
             current.reset(token)
             if not goes_on:
                 self._land(stream)
-            with stream.changed:
-                stream.is_pulled = False
-                stream.changed.notify_all()
 
     def _bring(self, stream: Stream) -> bool:
         """Do so; whether there may be another."""
@@ -253,8 +256,7 @@ class Streams:
                 return False
         try:
             for chunk in self._open(stream) if stream.chunks is None else stream.chunks:
-                with stream.changed:
-                    stream.tape.add(chunk, self._clock() - stream.begun)
+                stream.add(chunk, self._clock() - stream.begun)
                 return True
         except Exception as error:
             self._counters.load_errors += 1
@@ -326,7 +328,7 @@ class Streams:
 
     def _quit(self, stream: Stream, reader: Reader) -> None:
         """One reader reads no more; nobody left means that nobody wants the rest."""
-        with stream.changed:
+        with stream.lock:
             stream.tape.leave(reader)
             stream.changed.notify_all()
             if stream.landed or stream.is_pulled or stream.in_background or stream.tape.readers:
@@ -349,9 +351,9 @@ class Streams:
     def _read_in_background(self, stream: Stream) -> None:
         def rest() -> None:
             try:
-                while stream.tape.refused is None and stream.turn(None) == "pull":
+                while stream.tape.refused is None and stream.turn(None) is PULL:
                     self._pull(stream)
-                with stream.changed:
+                with stream.lock:
                     stream.in_background = False
                     if stream.landed or stream.tape.readers:
                         return  # they go on by themselves
@@ -370,8 +372,9 @@ class Streams:
             if running.table.get(key) is stream:
                 del running.table[key]
         self._chain.fence.leave(stream.granted)
-        with stream.changed:
+        with stream.lock:
             stream.landed = stream.tape.ended = True
+            stream.is_pulled = False
             stream.changed.notify_all()
 
     def _close(self, stream: Stream, failure: str | None) -> None:

@@ -287,10 +287,12 @@ async def test_who_comes_too_late_for_the_beginning_gets_a_stream_of_its_own(cac
 
 async def test_a_slow_reader_of_a_large_stream_may_leave(cache):
     upstream = Upstream(*[b"x" * 1000] * 100)
-    upstream.let(100)
+    upstream.let(1)
     slow = cache.stream("k", upstream, max_bytes=10_000)
     await anext(slow)
     fast = Reader(cache, never)
+    await settle()
+    upstream.let(99)
     await settle()
     assert len(fast.got) < 20
     await slow.aclose()
