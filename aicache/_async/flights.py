@@ -19,9 +19,9 @@ from aicache._kernel.item import Item
 from aicache.errors import LoadCancelledError, ReentrantLoadError
 from aicache.options import Policy
 
-__all__ = ["Flight", "Flights"]
+__all__ = ["Flight", "Flights", "current"]
 
-_current: ContextVar[Flight | None] = ContextVar("aicache_flight", default=None)
+current: ContextVar[Flight | None] = ContextVar("aicache_flight", default=None)
 
 
 class Flight:
@@ -93,7 +93,7 @@ Load = Callable[[Flight, list[str]], Coroutine[Any, Any, dict[str, Item]]]
 
 def _outer() -> Flight | None:
     """The load that this code is a part of."""
-    flight = _current.get()
+    flight = current.get()
     return None if flight is None or flight.landed else flight
 
 
@@ -187,7 +187,7 @@ class Flights:
         for key in keys:
             self._table[loop, key] = flight
         context = copy_context()
-        context.run(_current.set, flight)
+        context.run(current.set, flight)
         flight.task = loop.create_task(load(flight, keys), context=context)
 
         def land(task: asyncio.Task[dict[str, Item]]) -> None:

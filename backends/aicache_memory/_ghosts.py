@@ -5,9 +5,9 @@ entry held; the one that is used more grows at the cost of the other, as the two
 Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003). Each departure is a word and a stamp of 4
 bytes: in the word a tag (25 bits, the last of them always set) and a mark (5: the frequency it left with, and which
 memory), all within what Python reckons in one digit; the stamp, read only where the tag fits, is the count of its
-memory when it left. They lie in pairs; a new one pushes the former first to the second place. A false match, one in some
-millions, gives a new key a head start and nothing else. The hash of a text is keyed anew in each process, so nobody can
-aim keys at a pair.
+memory when it left. They lie in pairs; a new one pushes the former first to the second place. A false match, one in
+some millions, gives a new key a head start and nothing else. The hash of a text is keyed anew in each process, so
+nobody can aim keys at a pair.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What changes about entries, in arrays: each entry has a place, its number in all of them.
 
 An object for each entry would cost more memory, and a garbage collector that looks at each of them. In lists is what
-is asked for most, or what has to be an object; the rest is in arrays of numbers. A place's number is one object wherever
-it stands: the links lead from one to the next, and no number is made for that.
+is asked for most, or what has to be an object; the rest is in arrays of numbers. A place's number is one object
+wherever it stands: the links lead from one to the next, and no number is made for that.
 """
 
 from __future__ import annotations
