@@ -20,7 +20,7 @@ from aicache._async.chain import Chain
 from aicache._async.flights import Flight, current
 from aicache._async.loading import Loads
 from aicache._async.primitives import call
-from aicache._kernel.fence import Pass, Passes
+from aicache._kernel.fence import Passes
 from aicache._kernel.item import Item
 from aicache._kernel.outcomes import Call, Made, made_of_stream
 from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
@@ -254,7 +254,7 @@ class Streams:
     async def _look(self, stream: Stream, wanted: Wanted) -> Item | None:
         """Look for a recording, and return a stale one that may stand in for a factory that fails."""
         key, stale = wanted.key, cast("list[Item]", [])
-        found = await self._chain.find(key, cast("dict[str, Pass]", stream.passes), stale=stale)
+        found = await self._chain.find(key, stream.passes, stale=stale)
         if isinstance(found, Item):
             if recording_in(found.value) is not None:
                 stream.find(found)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
 from time import monotonic
@@ -50,8 +51,8 @@ class Stream(Flight):
     """One stream under way, with those who read it. `lock` guards it all, and `changed` tells of it."""
 
     __slots__ = (
-        "_found", "_is_given", "begun", "chunks", "completes", "granted", "in_background", "is_pulled", "lock", "old", "tape",
-        "told_from", "upstream", "wanted",
+        "_found", "_is_given", "begun", "chunks", "completes", "granted", "in_background", "lock", "old",
+        "puller", "tape", "told_from", "upstream", "wanted",
     )  # fmt: skip
 
     def __init__(self, wanted: Wanted, tape: Tape, granted: Passes) -> None:
@@ -63,7 +64,7 @@ class Stream(Flight):
         self.passes = self.granted = granted
         self.completes = wanted.asked.policy.abandoned == "complete"
         self.in_background = False
-        self.is_pulled = False
+        self.puller: object = None
         self.upstream: object = None
         self.chunks: Iterator[Any] | None = None
         self.begun = self.told_from = 0.0
@@ -114,8 +115,8 @@ class Stream(Flight):
                     return chunk
                 if self.is_over:
                     return OVER
-                if not (self.is_pulled or self.tape.is_full):
-                    self.is_pulled = True
+                if self.puller is None and not self.tape.is_full:
+                    self.puller = reader or self
                     return PULL
                 self.changed.wait()
 
@@ -123,7 +124,7 @@ class Stream(Flight):
         """A chunk has been pulled."""
         with self.lock:
             self.tape.add(chunk, at)
-            self.is_pulled = False
+            self.puller = None
             self.changed.notify_all()
 
 
@@ -134,6 +135,7 @@ class Running:
         self.table: dict[str, Stream] = {}
         self.lock = threading.RLock()  # the collector may close a reader while its thread holds this
         self.threads: set[threading.Thread] = set()
+        self.kept: deque[Passes] = deque()  # passes that could not be given back at once
 
     def close(self) -> None:
         """Store nothing more of what is under way; wait for what is read in the background, 5 s each at most."""
@@ -330,8 +332,10 @@ class Streams:
         """One reader reads no more; nobody left means that nobody wants the rest."""
         with stream.lock:
             stream.tape.leave(reader)
+            if stream.puller is reader:
+                stream.puller = None  # interrupted before it could pull
             stream.changed.notify_all()
-            if stream.landed or stream.is_pulled or stream.in_background or stream.tape.readers:
+            if stream.landed or stream.puller is not None or stream.in_background or stream.tape.readers:
                 return
             if stream.tape.is_wanted(stream.completes):
                 stream.in_background = True
@@ -371,11 +375,21 @@ class Streams:
         with running.lock:
             if running.table.get(key) is stream:
                 del running.table[key]
-        self._chain.fence.leave(stream.granted)
+        running.kept.append(stream.granted)
+        self._give_back(running.kept)
         with stream.lock:
             stream.landed = stream.tape.ended = True
-            stream.is_pulled = False
+            stream.puller = None
             stream.changed.notify_all()
+
+    def _give_back(self, kept: deque[Passes]) -> None:
+        for _ in range(len(kept)):
+            try:
+                granted = kept.popleft()
+            except IndexError:
+                return  # another thread does it
+            if not self._chain.fence.leave_soon(granted):
+                kept.append(granted)
 
     def _close(self, stream: Stream, failure: str | None) -> None:
         """Close an upstream that has a way to be closed; what that raises is logged: the chunks are not to blame."""

@@ -152,6 +152,39 @@ def test_an_exception_reaches_each_reader_where_it_was_raised(cache, pool):
     assert cache.get("k") is None
 
 
+def test_a_reader_may_be_closed_by_the_collector_in_the_middle_of_the_fence(cache):
+    upstream = Upstream(*"abc")
+    upstream.let()
+    reader = cache.stream("k", upstream)
+    assert next(reader) == "a"
+    with cache._chain.fence._lock:  # this thread was taking a pass when it was collected
+        del reader
+        gc.collect()
+    assert upstream.closed == 1
+    assert "k" in cache._chain.fence._slots
+    other = Upstream("b")
+    other.let()
+    assert read(cache, other, "other") == ["b"]
+    assert cache._chain.fence._slots == {}
+
+
+def test_an_interrupt_between_two_pulls_is_the_threads_own(cache, monkeypatch):
+    upstream = Upstream(*"abc")
+    upstream.let(3)
+    first, second = cache.stream("k", upstream), cache.stream("k", never)
+    assert [next(first), next(second)] == ["a", "a"]
+
+    def interrupted(stream):
+        raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache._streams, "_pull", interrupted)
+        with pytest.raises(Interrupted):
+            next(first)
+    assert list(second) == ["b", "c"]
+    assert read(cache) == ["a", "b", "c"]
+
+
 class Interrupted(BaseException):
     """What Ctrl-C raises, for a thread of a test."""
 
