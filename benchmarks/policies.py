@@ -1,4 +1,4 @@
-"""Eviction policies from the literature, simulated: how many of some requests they would have had, in a cache of so many
+"""Eviction policies from the literature, simulated: how many of some requests would be hits in a cache of so many
 entries. They keep keys only, and are written to be compared with, not to be used.
 """
 
@@ -133,8 +133,8 @@ def s3_fifo(requests: Sequence[int], entries: int) -> int:
 
 
 def two_q(requests: Sequence[int], entries: int) -> int:
-    """Johnson and Shasha, "2Q: a low overhead high performance buffer management replacement algorithm" (VLDB 1994), the
-    full version: a quarter of the entries for what is new, and as many forgotten keys as half of them.
+    """Johnson and Shasha, "2Q: a low overhead high performance buffer management replacement algorithm" (VLDB 1994),
+    the full version: a quarter of the entries for what is new, and as many forgotten keys as half of them.
     """
     of_new, of_gone = max(1, entries // 4), max(1, entries // 2)
     new: OrderedDict[int, None] = OrderedDict()  # A1in, A1out and Am there
