@@ -1,4 +1,4 @@
-"""How many requests of a trace are hits, by the size of the cache: ours, LRU, and the most that any policy could have.
+"""How many requests of a trace are hits, by the size of the cache: ours, other policies, and the most there could be.
 
 The most is Belady's MIN with bypass (1966), exact for entries of one size; by bytes, PFOO-L (Berger, Beckmann,
 Harchol-Balter, 2018), which is above what can be had. Traces: those that come with the package, and those in a folder
@@ -22,9 +22,9 @@ SHARES = (0.001, 0.01, 0.1)
 
 
 def hit_ratios() -> dict[str, list[dict[str, Any]]]:
-    """For each trace and size: the entries, and the hit ratio of MIN, of ours, of LRU and of the peers; and where bytes
-    are bounded, what share of objects ours saves, what share of all dollars where it is told of costs, what share LRU
-    saves, and the most there is of either.
+    """For each trace and size: the entries, and the hit ratio of MIN, of ours, of the policies in `policies` and of the
+    peers; and where bytes are bounded, what share of objects ours saves, what share of all dollars where it is told of
+    costs, what share LRU saves, and the most there is of either.
     """
     from aicache.cli.demo.trace import read_trace, shipped
 
@@ -50,7 +50,10 @@ def hit_ratios() -> dict[str, list[dict[str, Any]]]:
 
 
 def _by_entries(requests: Sequence[int], entries: int) -> dict[str, float]:
-    hits = {"min": most_hits(requests, entries), "aicache": _ours(requests, entries), "lru": _lru(requests, entries)}
+    from policies import POLICIES
+
+    hits = {"min": most_hits(requests, entries), "aicache": _ours(requests, entries)}
+    hits |= {name: policy(requests, entries) for name, policy in POLICIES.items()}
     return {name: number / len(requests) for name, number in (hits | _peers(requests, entries)).items()}
 
 
@@ -127,20 +130,6 @@ def _ours(requests: Sequence[int], entries: int) -> int:
             hits += 1
         else:
             memory.put(key, number, thaw=None, size=1, created=0.0, ttl=None)
-    return hits
-
-
-def _lru(requests: Sequence[int], entries: int) -> int:
-    kept: OrderedDict[int, None] = OrderedDict()
-    hits = 0
-    for number in requests:
-        if number in kept:
-            hits += 1
-            kept.move_to_end(number)
-        else:
-            kept[number] = None
-            if len(kept) > entries:
-                kept.popitem(last=False)
     return hits
 
 

@@ -132,6 +132,9 @@ _POLICIES: dict[str, tuple[str, dict[str, Any]]] = {
     "min": ("Belady's MIN", {"color": "black", "linestyle": "--"}),
     "aicache": ("aicache", {"color": _OURS, "marker": "o", "linewidth": 2.2}),
     "lru": ("LRU", {"color": _AHEAD, "marker": "s", "linestyle": ":"}),
+    "arc": ("ARC", {"color": "#56b4e9", "linestyle": ":"}),
+    "s3_fifo": ("S3-FIFO", {"color": "#e69f00", "linestyle": ":"}),
+    "two_q": ("2Q", {"color": "#999999", "linestyle": ":"}),
     "theine": ("theine", {"color": "#009e73", "marker": "^", "linestyle": "-."}),
     "moka": ("moka-py, held to its bound", {"color": "#cc79a7", "marker": "v", "linestyle": "-."}),
 }

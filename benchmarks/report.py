@@ -230,7 +230,8 @@ _ABOUT_RATIOS = """\
 ## Hit ratio on traces
 
 What of all requests a memory tier answers, bounded by a number of entries that is a share of the trace's objects, with
-no warm-up left out. MIN is Belady's, the most that any policy could have. Dollars are what of the price of all requests
+no warm-up left out. MIN is Belady's, the most that any policy could have; LRU, ARC, S3-FIFO and 2Q are simulated, the
+others are asked. Dollars are what of the price of all requests
 is saved where the tier is bounded by the same share of all bytes and told what each answer cost; they are modelled, as
 the traces' own words say. Two traces come with the package; others are read where `AICACHE_TRACES` names their folder.
 
@@ -244,6 +245,9 @@ _COLUMNS = {
     "min": "MIN",
     "aicache": "aicache",
     "lru": "LRU",
+    "arc": "ARC",
+    "s3_fifo": "S3-FIFO",
+    "two_q": "2Q",
     "theine": "theine",
     "moka": "moka-py, held to its bound",
     "objects": "objects",
@@ -264,7 +268,7 @@ def _ratio_table(ratios: Ratios) -> str:
             lines.append(f"| {trace} | {100 * row['share']:g} % | {row['entries']:,} | {' | '.join(cells)} |")
     means = [
         f"{_COLUMNS[name]} {100 * sum(row[name] / row['min'] for row in every) / len(every):.1f} %"
-        for name in ("aicache", "lru", "theine", "moka")
+        for name in ("aicache", "lru", "arc", "s3_fifo", "two_q", "theine", "moka")
         if name in names
     ]
     lines.append(f"\nMean share of MIN: {'; '.join(means)}.")

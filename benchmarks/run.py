@@ -86,6 +86,7 @@ def _scenarios(url: str, options: argparse.Namespace) -> list[Scenario]:
     import bench_many_entries
     import bench_memory_hit
     import bench_memory_per_entry
+    import bench_patterns
     import bench_redis
     import bench_scale
     import bench_stampede
@@ -103,6 +104,7 @@ def _scenarios(url: str, options: argparse.Namespace) -> list[Scenario]:
         *bench_stampede.scenarios(),
         *bench_memory_per_entry.scenarios(),
         *bench_collector.scenarios(),
+        *bench_patterns.scenarios(),
         *bench_import.scenarios(),
         *bench_scale.scenarios((*sizes, *([10_000_000] if options.long else []))),
     ]

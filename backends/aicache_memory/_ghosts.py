@@ -23,9 +23,9 @@ AFTER_HITS: Final = 1
 _DIGIT: Final = 0x3FFF_FFFF
 _TAG: Final = 0x3FFF_FFE0
 _TAG_SET: Final = 0x20
-_PAGE: Final = 2**19  # words of a page, 2 MB, which is made when it is first needed: no call has to make all of them
+_PAGE: Final = 2**17  # pairs, 2 MB; a page is made when it is first needed, so that no call has to make all of them
 _PAGE_BITS: Final = 34  # to the bits of a hash that choose one
-_SMALLEST: Final = 256  # words
+_SMALLEST: Final = 64  # pairs
 
 
 class Ghosts:
@@ -33,13 +33,13 @@ class Ghosts:
     each memory, `lengths`: how many of them it knows.
     """
 
-    __slots__ = ("_known", "_mask", "_most", "_page", "_pages", "_room", "counts", "lengths")
+    __slots__ = ("_known", "_most", "_page", "_pages", "_pairs", "_room", "counts", "lengths")
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
         self._room = 0
-        self._mask = 0
-        self._page: array[int] | None = array("I", bytes(16))  # the only one; None: there are many
+        self._pairs = 1  # in a page
+        self._page: array[int] | None = array("I", [0]) * 4  # the only one; None: there are many
         self._pages: list[array[int]] = []
         self._known = 0
         self.lengths = [0, 0]
@@ -66,7 +66,7 @@ class Ghosts:
         page = self._page
         if page is None:
             page = self._page_of(hashed)
-        at = hashed & self._mask
+        at = (hashed & _DIGIT) % self._pairs << 2
         former = page[at]
         if former:
             page[at + 2] = former
@@ -80,7 +80,7 @@ class Ghosts:
         page = self._page
         if page is None:
             page = self._page_of(hashed)
-        at = hashed & self._mask
+        at = (hashed & _DIGIT) % self._pairs << 2
         tag = hashed >> 34 & _TAG | _TAG_SET
         mark = page[at] ^ tag
         if mark >= _TAG_SET:
@@ -98,19 +98,18 @@ class Ghosts:
         self._room = entries + entries // 2
         if self._most is not None:
             self._room = max(entries, min(self._room, self._most))
-        words = _SMALLEST
-        while words < 8 * self._room:  # four ghosts an entry, two words each
-            words *= 2
-        self._mask = min(words, _PAGE) - 4
-        self._page = array("I", bytes(4 * words)) if words <= _PAGE else None
-        self._pages = [array("I")] * (words // _PAGE)
+        pairs = max(_SMALLEST, 2 * self._room)
+        pages = -(-pairs // _PAGE)
+        self._pairs = -(-pairs // pages)
+        self._page = array("I", [0]) * (4 * pairs) if pages == 1 else None
+        self._pages = [array("I")] * pages
         self._known = 0
         self.lengths = [0, 0]
 
     def _page_of(self, hashed: int) -> array[int]:
         """One of many."""
-        number = hashed >> _PAGE_BITS & len(self._pages) - 1
+        number = (hashed >> _PAGE_BITS & _DIGIT) % len(self._pages)
         page = self._pages[number]
         if not page:
-            page = self._pages[number] = array("I", bytes(4 * _PAGE))
+            page = self._pages[number] = array("I", [0]) * (4 * self._pairs)
         return page

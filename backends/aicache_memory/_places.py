@@ -1,8 +1,8 @@
 """What changes about entries, in arrays: each entry has a place, its number in all of them.
 
 An object for each entry would cost more memory, and a garbage collector that looks at each of them. In lists is what
-is asked for most, or what has to be an object; the rest is in arrays of numbers. A place's number is one object
-wherever it stands: the links lead from one to the next, and no number is made for that.
+is asked for most, or has to be an object; a place's number is one object wherever it stands: the links lead from one to
+the next, and no number is made for that. What is asked for less, or would need an object of its own, is in arrays.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Places:
         self.hits = hits
         self.free = 0
         self.keys: list[str] = []
-        self.frequencies: list[int] = []
+        self.frequencies = bytearray()
         self.priorities = array("d")
         self.sizes = array("Q")
         self.older: list[int] = []
@@ -82,17 +82,16 @@ class Places:
         return self.ends
 
     def _add(self, more: int) -> None:
-        none = [0] * more
         self.keys.extend([""] * more)
-        self.frequencies.extend(none)
+        self.frequencies.extend(bytes(more))
         self.priorities.extend(array("d", [inf]) * more)
-        self.sizes.extend(array("Q", none))
-        self.older.extend(none)
-        self.newer.extend(none)
+        self.sizes.extend(array("Q", [0]) * more)
+        self.older.extend([0] * more)
+        self.newer.extend([0] * more)
         if self.levels is not None:
             self.levels.extend(array("d", [0.0]) * more)
         if self.ends is not None:
             self.ends.extend(array("d", [inf]) * more)
-            self.sooner.extend(none)
-            self.later.extend(none)
+            self.sooner.extend([0] * more)
+            self.later.extend([0] * more)
         self.hits.extend([0] * (len(self.keys) - len(self.hits)))

@@ -116,3 +116,19 @@ def test_the_most_hits_are_the_most_there_are(hit_ratio, seed):
     requests = [rng.randrange(6) for _ in range(25)]
     for entries in (1, 2, 3):
         assert hit_ratio.most_hits(requests, entries) == every_way(requests, entries)
+
+
+@pytest.mark.parametrize("policy", ["lru", "arc", "s3_fifo", "two_q"])
+def test_no_simulated_policy_has_more_hits_than_there_are_and_a_large_cache_has_all(hit_ratio, policy):
+    spec = importlib.util.spec_from_file_location("benchmark_policies", BENCHMARKS / "policies.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    simulated = module.POLICIES[policy]
+    rng = random.Random(policy)
+    requests = rng.choices(range(200), [1 / (rank + 1) for rank in range(200)], k=5_000)
+    for entries in (1, 10, 50):
+        assert 0 < simulated(requests, entries) <= hit_ratio.most_hits(requests, entries)
+    assert simulated(requests, 1_000) == len(requests) - len(set(requests))
+    if policy != "lru":  # each was made to keep more than LRU where few are asked for often and many once
+        mixed = [key for number in range(3_000) for key in (rng.randrange(40), 1_000 + number)]
+        assert simulated(mixed, 50) > module.lru(mixed, 50)

@@ -99,3 +99,92 @@ def test_the_sync_flavour():
 
         with pytest.raises(ConfigurationError, match="decorate it with a TieredCache"):
             cache.cached()(g)
+
+
+async def test_a_function_of_one_argument_is_called_in_every_way_it_could_be(cache):
+    calls = []
+
+    @cache.cached()
+    async def ask(called="default"):
+        calls.append(called)
+        return [called]
+
+    for _ in range(2):
+        assert await ask("x") == await ask(called="x") == ["x"]
+        assert await ask() == await ask("default") == await ask(called="default") == ["default"]
+        assert await ask(None) == [None]
+        assert await ask(["list"]) == [["list"]]
+    assert calls == ["x", "default", None, ["list"]]
+    assert inspect.iscoroutinefunction(ask)
+    assert str(inspect.signature(ask)) == "(called='default')"
+    for wrong in (lambda: ask("x", "y"), lambda: ask(other="x"), lambda: ask("x", called="y")):
+        with pytest.raises(TypeError, match=r"ask\(\)"):
+            await wrong()
+
+
+async def test_an_argument_that_may_not_be_named_may_not_be_named_under_the_decorator(cache):
+    @cache.cached()
+    async def ask(text, /):
+        return text
+
+    assert await ask("x") == "x"
+    with pytest.raises(TypeError, match="positional-only"):
+        await ask(text="x")
+
+
+async def test_no_argument_is_taken_for_another_that_is_equal(cache):
+    class Text(str):
+        pass
+
+    @cache.cached()
+    async def kind(value):
+        return type(value).__name__
+
+    for _ in range(2):
+        assert [await kind(value) for value in (1, 1.0, True, "1")] == ["int", "float", "bool", "str"]
+    with pytest.raises(KeyEncodingError):
+        await kind(Text("1"))
+
+
+def test_a_sync_function_of_one_argument_is_called_in_every_way_it_could_be():
+    calls = []
+    with SyncTieredCache([SyncMemoryBackend()]) as cache:
+
+        @cache.cached()
+        def ask(value):
+            calls.append(value)
+            return [value]
+
+        for _ in range(2):
+            assert ask("x") == ask(value="x") == ["x"]
+        ask("x").append("harmless")
+        assert ask("x") == ["x"]
+        assert cache.stats().tiers[0].hits == 5
+    assert calls == ["x"]
+
+
+@pytest.mark.parametrize("kind", ["args", "kwargs", "two", "keyword", "builtin"])
+def test_functions_of_other_arguments_are_wrapped_as_they_are(kind):
+    def many(*values):
+        return [*values]
+
+    def named(**values):
+        return [*values]
+
+    def two(a, b=2):
+        return [a, b]
+
+    def keyword(*, a):
+        return [a]
+
+    function, args, kwargs, expected = {
+        "args": (many, (1, 2), {}, [1, 2]),
+        "kwargs": (named, (), {"a": 1}, ["a"]),
+        "two": (two, ("x",), {}, ["x", 2]),
+        "keyword": (keyword, (), {"a": 1}, [1]),
+        "builtin": (len, ([1, 2],), {}, 2),
+    }[kind]
+    with SyncTieredCache([SyncMemoryBackend()]) as cache:
+        kept = cache.cached()(function)
+        assert kept(*args, **kwargs) == kept(*args, **kwargs) == expected
+        assert cache.stats().loads == 1

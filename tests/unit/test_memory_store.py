@@ -159,6 +159,127 @@ def test_a_long_ttl_does_not_pin_what_was_deleted_or_evicted():
     check(memory)
 
 
+def test_what_was_deleted_leaves_nothing_inside():
+    memory = SyncMemoryBackend(None, 2**34)
+    for at in range(100_000):
+        put(memory, str(at), ttl=30 * 86_400)
+        memory.drop(str(at))
+    store = memory._store
+    assert len(memory) == memory._store.bytes == 0
+    assert len(store._places.keys) + len(store._expiry.rings) + len(store._eviction._queues) < 200
+    check(memory)
+
+
+def test_the_collector_looks_at_no_entry():
+    memory = SyncMemoryBackend(clock=FakeClock())
+    for at in range(100):
+        memory.put(str(at), "text", thaw=bytes.decode, size=1, created=at / 3, ttl=None, compressed=at % 2 == 0)
+        memory.put(f"ends {at}", b"bytes", thaw=None, size=1, created=0.0, ttl=at / 3 + 1, stale=3.0)
+        memory.set(f"raw {at}", b"bytes", ttl=at / 3 + 1)
+    gc.collect()  # what is nested goes first, what it is nested in at the next
+    gc.collect()
+    assert not any(gc.is_tracked(kept) for _, kept in memory._store.snapshot())
+
+
+def test_an_entry_says_by_name_what_was_put():
+    clock = FakeClock()
+    memory = SyncMemoryBackend(clock=clock)
+    memory.put("k", b"v", thaw=bytes.decode, size=1, created=1.5, ttl=10.0, compressed=True, stale=5.0)
+    entry = memory.peek("k")
+    assert (entry.value, entry.thaw, entry.created, entry.compressed) == (b"v", bytes.decode, 1.5, True)
+    assert (entry.expires - clock(), entry.ends - clock()) == (10.0, 15.0)
+    clock.advance(10.0)
+    assert memory.peek("k") is None
+    assert memory.peek_stale("k").value == b"v"
+    clock.advance(5.0)
+    assert memory.peek_stale("k") is None
+
+
+class Unhashable:
+    __hash__ = None
+
+    def __init__(self, number):
+        self.number = number
+
+    def __call__(self, value):
+        return (self.number, value)
+
+
+@pytest.mark.parametrize("kind", [lambda n: lambda value: (n, value), Unhashable])
+def test_any_number_of_ways_to_make_a_value_can_be_kept(kind):
+    memory = SyncMemoryBackend()
+    thaws = [kind(number) for number in range(200)]
+    for number, thaw in enumerate(thaws):
+        memory.put(str(number), f"v{number}", thaw=thaw, size=1, created=0.0, ttl=None)
+    for number, thaw in enumerate(thaws):
+        value, form, _, _, _ = memory.lookup(str(number))
+        assert memory.thaws[form](value) == (number, f"v{number}")
+        entry = memory.peek(str(number))
+        assert entry.value == f"v{number}"
+        assert entry.thaw is thaw
+    assert len(memory.thaws) <= 64
+
+
+@pytest.mark.parametrize("most", [300_000, None])
+def test_a_large_one_has_its_keys_in_many_tables(most):
+    clock = FakeClock()
+    memory = SyncMemoryBackend(most, clock=clock)
+    for at in range(5_000):
+        put(memory, str(at), at, ttl=5.0 if at % 2 else None)
+        memory.set(f"raw {at}", b"raw")
+    tables = list(memory._store.tables)
+    assert len(tables) > 1
+    assert all(tables)
+    assert [memory.peek(str(at)).value for at in range(5_000)] == list(range(5_000))
+    assert sum(memory.drop(str(at)) for at in range(0, 5_000, 2)) == 2_500
+    clock.advance(6.0)
+    assert memory.purge() == 2_500
+    assert sorted(memory.scan()) == sorted(f"raw {at}" for at in range(5_000))
+    check(memory)
+    look = memory.lookup
+    memory.clear()
+    assert look("raw 7") is None
+    check(memory)
+    memory.close()
+    assert look("raw 7") is None
+    with pytest.raises(ClosedError):
+        memory.peek("k")
+
+
+def test_one_with_many_tables_evicts_from_all_of_them():
+    memory = SyncMemoryBackend(None, 3_000)
+    for at in range(5_000):
+        put(memory, str(at % 700), size=9)
+        memory.peek(str(at % 30))
+    assert memory.evictions > 100
+    check(memory)
+
+
+def test_what_left_is_forgotten_when_all_is():
+    memory = SyncMemoryBackend(10)
+    for at in range(20):
+        put(memory, str(at))
+    assert memory._store._eviction.ghosts.recall("9") is not None
+    memory.clear()
+    assert memory._store._eviction.ghosts.recall("8") is None
+    assert memory.evictions == 0
+
+
+def test_a_reader_that_still_holds_an_entry_harms_nobody():
+    memory = SyncMemoryBackend(8)
+    for at in range(8):
+        put(memory, str(at), at)
+    held = [memory.lookup(str(at)) for at in range(8)]
+    memory.clear()
+    for kept in held:
+        memory.hits[kept[3]] += 1  # as a reader does that looked it up just before
+    for at in range(100):
+        put(memory, str(at), at)
+        assert memory.peek(str(at)).value == at
+    assert [kept[0] for kept in held] == list(range(8))
+    check(memory)
+
+
 def test_what_is_let_go_of_is_freed_at_once():
     class Thing:
         pass
@@ -252,12 +373,16 @@ def test_a_closed_one_says_so():
 
 def test_readers_and_writers_in_threads_leave_the_structure_whole():
     memory = SyncMemoryBackend(50, 3_000)
+    look = memory.lookup
 
     def work(seed):
         for at in range(3_000):
             key = str((at * seed) % 97)
-            entry = memory.peek(key)
+            entry, kept = memory.peek(key), look(key)
             assert entry is None or entry.value == key
+            assert kept is None or kept[0] == key
+            if kept is not None and memory.hits[kept[3]] < 7:
+                memory.hits[kept[3]] += 1
             if at % 3 == 0:
                 put(memory, key, key, size=at % 90, ttl=None if at % 2 else 0.001)
             elif at % 7 == 0:
