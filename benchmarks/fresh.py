@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import sys
 import time
@@ -37,7 +38,9 @@ def commanded(code: str) -> Run:
 
 
 async def _said(command: list[str]) -> str:
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    # What is installed has its bytecode; so has what is run from its source, or its compilation would be measured.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=env)
     out, _ = await process.communicate()
     assert process.returncode == 0, f"{command[1:]} ended with {process.returncode}"
     return out.decode()
