@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -91,6 +93,19 @@ def scenarios(url: str) -> list[Scenario]:
             assert await cache.get("key") == await cache.get("key") == wanted
             yield repeated(cache.get, "key")
 
+    async def litellm() -> AsyncGenerator[Run]:
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or its import asks the network for prices
+        from litellm.caching.dual_cache import DualCache
+        from litellm.caching.in_memory_cache import InMemoryCache
+        from litellm.caching.redis_cache import RedisCache
+
+        store = RedisCache(host=place.hostname, port=place.port, namespace="litellm")
+        cache = DualCache(InMemoryCache(default_ttl=TTL), store, default_in_memory_ttl=TTL)
+        await cache.async_set_cache("key", TEXT, ttl=TTL)
+        assert await cache.async_get_cache("key") == TEXT
+        yield repeated(cache.async_get_cache, "key")
+        await store.disconnect()
+
     async def empty_coroutine() -> AsyncGenerator[Run]:
         async def get(_key: str) -> str:
             return TEXT
@@ -107,6 +122,7 @@ def scenarios(url: str) -> list[Scenario]:
                 Contender("cashews", cashews, "client_side=True: memory that Redis keeps right"),
                 Contender("aiocache", aiocache, "two caches, one asked after the other by hand"),
                 Contender("py-key-value", py_key_value, "PassthroughCacheWrapper; keeps dicts only"),
+                *([Contender("LiteLLM's DualCache", litellm, "memory and Redis")] if find_spec("litellm") else []),
                 Contender("floor: an empty coroutine", empty_coroutine, "looks nothing up", is_floor=True),
             ],
             "aicache",

@@ -13,7 +13,17 @@ __all__ = ["machine", "versions"]
 
 _PACKAGES = (
     *("aicache", "redis", "hiredis", "msgpack", "lz4", "cryptography"),
-    *("aiocache", "async-lru", "cachetools", "cashews", "moka-py", "py-key-value-aio", "theine", "valkey-glide"),
+    *(
+        "aiocache",
+        "async-lru",
+        "cachetools",
+        "cashews",
+        "moka-py",
+        "py-key-value-aio",
+        "theine",
+        "valkey-glide",
+        "litellm",
+    ),
 )
 
 

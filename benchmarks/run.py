@@ -30,20 +30,21 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="ten million entries, too: some GB and some minutes")
     parser.add_argument("--only", metavar="TEXT", default="", help="the scenarios whose name has this text")
     parser.add_argument("--self-check", action="store_true", help="no figures: does each contender give right answers?")
+    parser.add_argument("--with-litellm", action="store_true", help="install LiteLLM, too: 277 MB")
     parser.add_argument("--here", action="store_true", help="in this environment, with what is installed in it")
     options = parser.parse_args()
     if options.here or Path(sys.prefix) == HOME:
         asyncio.run(_measure(options))
     else:
-        _in_an_environment_of_its_own()
+        _in_an_environment_of_its_own(["litellm"] if options.with_litellm else [])
 
 
-def _in_an_environment_of_its_own() -> None:
+def _in_an_environment_of_its_own(more: list[str]) -> None:
     python = HOME / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         venv.create(HOME, with_pip=True)
     quiet = ["--quiet", "--disable-pip-version-check"]
-    subprocess.run([python, "-m", "pip", "install", *quiet, "-e", f"{HERE.parent}[bench]"], check=True)
+    subprocess.run([python, "-m", "pip", "install", *quiet, "-e", f"{HERE.parent}[bench]", *more], check=True)
     sys.exit(subprocess.run([python, __file__, *sys.argv[1:]], check=False).returncode)
 
 
