@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 
 import hiredis
 import pytest
 
-from aicache.errors import BackendError, BackendUnavailableError
+from aicache.errors import BackendBusyError, BackendError, BackendUnavailableError
 from aicache_redis import RedisBackend
 from aicache_redis._commands import MOST_BYTES
 
@@ -218,4 +219,18 @@ async def test_many_small_values_go_in_one_write_each_way():
         keys = [f"k{number}" for number in range(512)]
         assert await backend.get_many(keys) == {key: key.encode() for key in keys}
         assert sizes == [[512]]
+        await backend.aclose()
+
+
+async def test_a_loop_that_comes_too_late_itself_holds_nothing_against_the_server():
+    server = Scripted(lambda command, number: text(command[1]))
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=0.1)
+        await backend.get("first")
+        tasks = [asyncio.create_task(backend.get(key)) for key in ("sent", "queued")]
+        await asyncio.sleep(0)
+        time.sleep(0.3)  # noqa: ASYNC251 as an application does that computes in its event loop
+        said = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(each) for each in said] == [BackendBusyError] * 2
+        assert await backend.get("last") == b"last"
         await backend.aclose()

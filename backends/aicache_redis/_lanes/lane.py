@@ -17,7 +17,7 @@ from typing import Any
 from aicache.errors import ClosedError
 from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, is_foreign
 from aicache_redis._lanes.wire import Call, Wire
-from aicache_redis._settings import Settings, failure_of, imported
+from aicache_redis._settings import NoTurnError, Settings, failure_of, imported
 
 __all__ = ["Lane"]
 
@@ -91,6 +91,7 @@ class Lane:
             if queue and self._connecting is None:
                 self._connecting = self._loop.create_task(self._connect())
             return
+        self._expire(NoTurnError())
         batch: list[Call] = []
         count, size = wire.count, wire.size
         while queue:
@@ -109,12 +110,13 @@ class Lane:
             wire.send(batch)
 
     async def _connect(self) -> None:
+        due = self._loop.time() + self._timeout
         try:
             async with asyncio.timeout(self._timeout):
                 self._wire = await Wire.connect(self._arguments, self)
         except Exception as error:
             self._connecting = None
-            self._fail(self._queue, error)
+            self._fail(self._queue, self._whose_fault(due) if isinstance(error, TimeoutError) else error)
             self._queue.clear()
             return
         self._connecting = None
@@ -145,7 +147,7 @@ class Lane:
         again: list[Call] = []
         for call in wire.waiting:
             if call.until <= now:
-                self._fail([call], TimeoutError())
+                self._fail([call], error if isinstance(error, NoTurnError) else TimeoutError())
             elif call.is_resent:
                 self._fail([call], error or ConnectionResetError("the server closed the connection"))
             elif call.is_wanted():
@@ -162,17 +164,27 @@ class Lane:
 
     def _watch(self) -> None:
         """The time of the oldest call is over, if it is still there."""
+        late = TimeoutError() if self._timer is None else self._whose_fault(self._timer.when())
         self._timer = None
         now = self._loop.time()
         wire, queue = self._wire, self._queue
         if wire is not None and wire.waiting and wire.waiting[0].until <= now:
-            self.lost(wire, TimeoutError())
+            self.lost(wire, late)
             wire = None
-        while queue and (queue[0].until <= now or not queue[0].is_wanted()):
-            self._fail([queue.popleft()], TimeoutError())
+        self._expire(late if self._wire is None else NoTurnError())
         oldest = wire.waiting[0] if wire is not None and wire.waiting else queue[0] if queue else None
         if oldest is not None:
             self._timer = self._loop.call_at(oldest.until, self._watch)
+
+    def _whose_fault(self, due: float) -> Exception:
+        """The server's, unless this event loop came much too late itself: then the reply may long have been there."""
+        return NoTurnError() if self._loop.time() - due > self._timeout / 5 else TimeoutError()
+
+    def _expire(self, error: Exception) -> None:
+        """Fail those in the queue whose time is over; they were never sent."""
+        queue, now = self._queue, self._loop.time()
+        while queue and (queue[0].until <= now or not queue[0].is_wanted()):
+            self._fail([queue.popleft()], error)
 
     def _fail(self, calls: Iterable[Call], error: Exception) -> None:
         self._unsent.clear()
