@@ -35,16 +35,17 @@ def main() -> None:
     if options.here or Path(sys.prefix) == HOME:
         asyncio.run(_measure(options))
     else:
-        _in_an_environment_of_its_own()
+        in_an_environment_of_its_own(__file__)
 
 
-def _in_an_environment_of_its_own() -> None:
+def in_an_environment_of_its_own(script: str) -> None:
+    """Run a script of this folder again, with the peers; ends this process."""
     python = HOME / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         venv.create(HOME, with_pip=True)
     quiet = ["--quiet", "--disable-pip-version-check"]
     subprocess.run([python, "-m", "pip", "install", *quiet, "-e", f"{HERE.parent}[bench]"], check=True)
-    sys.exit(subprocess.run([python, __file__, *sys.argv[1:]], check=False).returncode)
+    sys.exit(subprocess.run([python, script, *sys.argv[1:]], check=False).returncode)
 
 
 async def _measure(options: argparse.Namespace) -> None:

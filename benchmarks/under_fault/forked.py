@@ -62,7 +62,8 @@ def _main(name: str, url: str, is_same_loop: bool, reads: int) -> None:
     subject = SUBJECTS[name](url)
 
     async def warm() -> None:
-        await asyncio.gather(*(subject.set(f"fork-{n}", {"key": n}) for n in range(KEYS)))
+        for start in range(0, KEYS, 50):
+            await asyncio.gather(*(subject.set(f"fork-{n}", {"key": n}) for n in range(start, start + 50)))
         await _read(subject, 200, 0)
 
     loop.run_until_complete(warm())
