@@ -1,7 +1,7 @@
 """Puts caches to faults and writes `FAULTS.md`: `python benchmarks/faults.py`, on any Python from 3.11 on.
 
 It makes an environment of its own in `benchmarks/.venv`, installs the peers there and starts servers of its own. The
-long form takes about an hour. `--quick` takes some minutes, `--only kill` runs some rows, `--here` stays in this
+long form takes an hour or two. `--quick` takes some minutes, `--only kill` runs some rows, `--here` stays in this
 environment; each row of each subject runs in a process of its own, so none can harm or hang another.
 """
 
@@ -14,19 +14,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 HOME = HERE / ".venv"
 PATIENCE = {"quick": 60, "long": 1800}  # seconds that one row of one subject may take
+PATIENCE_WITH_PEERS = {"quick": 30, "long": 600}
 
 
 def main() -> None:
     """Set up where needed, then measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="the amounts that the tests use")
+    parser.add_argument("--quick", action="store_true", help="the amounts that the tests use, less for peers")
     parser.add_argument("--only", metavar="TEXT", default="", help="the rows whose name has this text; writes nothing")
     parser.add_argument(
         "--operations", type=int, default=1_000_000, help="of the storm of cancellations, our long form"
@@ -54,9 +55,8 @@ def _rows() -> dict[str, Any]:
 def _one(name: str, subject: str, options: argparse.Namespace) -> None:
     from under_fault.rows import Scale
 
-    scale = Scale()
+    is_ours = subject == "aicache"
     if not options.quick:
-        is_ours = subject == "aicache"
         scale = Scale(
             operations=options.operations if is_ours else 50_000,
             kills=10,
@@ -66,6 +66,10 @@ def _one(name: str, subject: str, options: argparse.Namespace) -> None:
             forked_reads=10_000,
             swaps=100_000 if is_ours else 20_000,
         )
+    elif is_ours:
+        scale = Scale()
+    else:
+        scale = Scale(operations=4_000, down=1.0, stopped=1.0, silent=1.0, steady=1.0, forked_reads=500, swaps=2_000)
     row = _rows()[name]
     figures = asyncio.run(row.measure(subject, scale))
     print(json.dumps({"figures": figures, "broken": row.held(figures) if subject == "aicache" else []}))
@@ -78,11 +82,13 @@ def _all(options: argparse.Namespace) -> None:
     rows = [row for name, row in _rows().items() if options.only in name]
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
-        for subject in [OURS, *(PEERS if row.shown else ())]:
-            begun = time.monotonic()
-            said = _apart(row.name, subject, options)
-            found.setdefault(row.name, {})[subject] = said
-            print(f"{row.name}, {subject}: {said} ({time.monotonic() - begun:.0f} s)", flush=True)
+        found[row.name] = {OURS: _apart(row.name, OURS, options)}
+        if row.shown:
+            with ThreadPoolExecutor(2 if options.quick else 1) as threads:
+                said = threads.map(lambda subject, row=row: (subject, _apart(row.name, subject, options)), PEERS)
+                found[row.name] |= said
+        for subject, figures in found[row.name].items():
+            print(f"{row.name}, {subject}: {figures}", flush=True)
     broken = [name for name, subjects in found.items() if subjects[OURS].get("broken", ["it did not end"])]
     if not options.only:
         write(HERE, rows, found, is_quick=options.quick)
@@ -93,7 +99,8 @@ def _all(options: argparse.Namespace) -> None:
 def _apart(name: str, subject: str, options: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, "-W", "ignore", __file__, "--one", name, subject]
     command += ["--operations", str(options.operations), *(["--quick"] if options.quick else [])]
-    patience = PATIENCE["quick" if options.quick else "long"]
+    bounds = PATIENCE if subject == "aicache" else PATIENCE_WITH_PEERS
+    patience = bounds["quick" if options.quick else "long"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         out, _ = process.communicate(timeout=patience)
