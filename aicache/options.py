@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -136,19 +136,6 @@ class Policy:
         self._check_refresh()
         self._check_staleness()
 
-    def said(self) -> str:
-        """The ttl, the jitter and what differs from the defaults, for `describe`."""
-        names = [field.name for field in fields(self)]
-        usual = {field.name: field.default for field in fields(self)}
-        shown = {name: getattr(self, name) for name in names}
-        return ", ".join(
-            [
-                f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
-                for name, value in shown.items()
-                if name in ("ttl", "jitter") or value != usual[name]
-            ]
-        )
-
     @property
     def stale_for(self) -> float:
         """How long after its ttl a value is kept."""
@@ -169,6 +156,11 @@ class Policy:
             raise ConfigurationError(
                 "refresh_ahead is a fraction of the ttl and there is no ttl; give ttl=, or leave it out"
             )
+        if self.jitter >= self.refresh_ahead:
+            raise ConfigurationError(
+                f"jitter ({self.jitter:g}) may take more than refresh_ahead ({self.refresh_ahead:g}) leaves of a ttl, "
+                "so a value could be due when it is stored; make the jitter smaller"
+            )
 
     def _check_staleness(self) -> None:
         if self.stale_for and self.ttl is None:
@@ -181,6 +173,11 @@ class Policy:
                 "soft_timeout has no stale value to serve; give stale_if_error=, or use hard_timeout"
             )
         soft, hard = self.soft_timeout, self.hard_timeout
+        if soft is not None and self.stale_while_revalidate >= self.stale_if_error:
+            raise ConfigurationError(
+                "soft_timeout is never waited for: within stale_while_revalidate a stale value is served at once; "
+                "make stale_if_error longer than it, or leave soft_timeout out"
+            )
         if soft is not None and hard is not None and soft >= hard:
             raise ConfigurationError(
                 f"soft_timeout ({soft:g} s) is over only after hard_timeout ({hard:g} s); "

@@ -36,16 +36,17 @@ def main() -> None:
     if options.here or Path(sys.prefix) == HOME:
         asyncio.run(_measure(options))
     else:
-        _in_an_environment_of_its_own(["litellm"] if options.with_litellm else [])
+        in_an_environment_of_its_own(__file__, ["litellm"] if options.with_litellm else [])
 
 
-def _in_an_environment_of_its_own(more: list[str]) -> None:
+def in_an_environment_of_its_own(script: str, more: list[str]) -> None:
+    """Run a script of this folder again, with the peers and `more` packages; ends this process."""
     python = HOME / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         venv.create(HOME, with_pip=True)
     quiet = ["--quiet", "--disable-pip-version-check"]
     subprocess.run([python, "-m", "pip", "install", *quiet, "-e", f"{HERE.parent}[bench]", *more], check=True)
-    sys.exit(subprocess.run([python, __file__, *sys.argv[1:]], check=False).returncode)
+    sys.exit(subprocess.run([python, script, *sys.argv[1:]], check=False).returncode)
 
 
 async def _measure(options: argparse.Namespace) -> None:

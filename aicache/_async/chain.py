@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from aicache._async.entries import EntryTier, said
+from aicache._async.entries import EntryTier
 from aicache._async.renewal import expire, look
 from aicache._async.tiers import ByteTier
 from aicache._kernel.counters import Counters, TierCounters
+from aicache._kernel.described import options_in_words
 from aicache._kernel.events import Events
 from aicache._kernel.fence import Fence, Pass
 from aicache._kernel.item import Item
@@ -403,7 +404,7 @@ class NestedTier:
     def describe(self) -> str:
         """What this tier really does, in a line for itself and one for each of its own tiers."""
         inner = "".join(f"\n   - {tier.describe()}" for tier in self.chain.tiers)
-        return f"{self.counters.name}: a cache of its own{said(self.options)}{inner}"
+        return f"{self.counters.name}: a cache of its own{options_in_words(self.options)}{inner}"
 
     def drop(self, keys: Sequence[str]) -> int:
         """Forget keys in the tiers of this process, at once; returns how many were there."""

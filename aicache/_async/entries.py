@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from aicache._kernel.counters import TierCounters
+from aicache._kernel.described import options_in_words
 from aicache._kernel.events import Events
 from aicache._kernel.fence import Pass
 from aicache._kernel.immutable import size_in_memory
@@ -17,7 +18,7 @@ from aicache.errors import ConfigurationError
 from aicache.options import UNSET, Breaker, Tier
 from aicache.protocols import Entry, HoldsEntries, KeepsStale, SupportsClear, SupportsScan, supports
 
-__all__ = ["EntryTier", "item_of", "said"]
+__all__ = ["EntryTier", "item_of"]
 
 
 class EntryTier:
@@ -106,7 +107,9 @@ class EntryTier:
     def describe(self) -> str:
         """What this tier really does, in one line."""
         kept = "mutable values apart" if self._isolates else "the very objects stored"
-        return f"{self.counters.name}: {type(self.backend).__name__} in this process, keeps {kept}{said(self.options)}"
+        stale = "" if self._stale is not None else ", nothing past its ttl"
+        kind = f"{self.counters.name}: {type(self.backend).__name__}"
+        return f"{kind} in this process, keeps {kept}{stale}{options_in_words(self.options)}"
 
     async def look(self, key: str) -> Item | str:
         """The item, which may be stale, without counting it as a look-up."""
@@ -170,12 +173,3 @@ def item_of(entry: Entry, codec: Codec, now: float) -> Item:
     thaw = entry.thaw
     value, raw = (entry.value, None) if thaw is None else (thaw(entry.value), entry.value)
     return Item(value, raw, thaw or codec.loads, entry.created, ttl, compressed=entry.compressed, stale_for=stale_for)
-
-
-def said(options: Tier) -> str:
-    """The options that differ from the defaults, for `describe`."""
-    usual = Tier(backend=None)
-    names = ("read", "write", "promote", "max_ttl", "min_bytes", "max_bytes")
-    return "".join(
-        [f", {name}={getattr(options, name)!r}" for name in names if getattr(options, name) != getattr(usual, name)]
-    )

@@ -18,10 +18,12 @@ from aicache._async.entries import item_of
 from aicache._async.flights import Flights
 from aicache._async.front import front_of, nothing
 from aicache._async.loading import Loads
+from aicache._async.primitives import IS_ASYNC
 from aicache._async.renewal import expire, touch
 from aicache._async.streams import Running, Streams, Wanted
 from aicache._async.wiring import wired
 from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys
+from aicache._kernel.described import policy_in_words
 from aicache._kernel.events import Event, Events, Observer
 from aicache._kernel.item import Item
 from aicache._kernel.lifetime import jittered
@@ -465,8 +467,9 @@ class TieredCache:
         return {tier.counters.name: await tier.answers(key) for tier in self._chain.tiers}
 
     def describe(self) -> str:
-        """What will really happen, a line for the policy and one for each tier."""
-        lines = [f"{type(self).__name__}: {self._policy.said()}"]
+        """What will really happen: a line for each thing that the policy says, and one for each tier."""
+        first, *others = policy_in_words(self._policy, can_cancel=IS_ASYNC)
+        lines = [f"{type(self).__name__}: {first}", *(f"   {line}" for line in others)]
         for number, tier in enumerate(self._chain.tiers, 1):
             lines.append(f"{number}. {tier.describe()}")
         return "\n".join(lines)

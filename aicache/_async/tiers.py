@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from aicache._async.entries import said
 from aicache._async.primitives import IS_ASYNC, bounded
 from aicache._async.watch import Watch
 from aicache._kernel.counters import TierCounters
+from aicache._kernel.described import options_in_words
 from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
 from aicache._kernel.lifetime import ended, lives
@@ -321,7 +321,10 @@ class ByteTier:
             over = ended(item, stale_for) if isinstance(item, Item) and self.options.write else None
             if over is None:
                 return bool(await self.remove([key]))
-            if await self.store({key: over}, passes, is_fill=False) and not passes[key].holds:
+            stored = await self.store({key: over}, passes, is_fill=False)
+            if stored and self.counters.events is not None:
+                self.counters.events.tell("store", key, tier=self.counters.name, reason="expire")
+            if stored and not passes[key].holds:
                 await self.remove([key])  # it may have landed after what was written or forgotten meanwhile
         except BaseException:
             self._watch.missed([key], number)
@@ -423,7 +426,8 @@ class ByteTier:
             else f"left alone for {breaker.backoff:g} to {breaker.most:g} s after {breaker.failures} failures"
         )
         kind = type(self.backend).__name__
-        return f"{self.counters.name}: {kind}, {wait}, {trips}, lives by {clock}, {fails}, {tries}{said(self.options)}"
+        own = options_in_words(self.options)
+        return f"{self.counters.name}: {kind}, {wait}, {trips}, lives by {clock}, {fails}, {tries}{own}"
 
 
 def _every(_key: str) -> bool:

@@ -60,6 +60,7 @@ class Watch:
         self.replay.begin()
 
     def _say_that_it_answers(self) -> None:
+        self._counters.ups += 1
         _log.info("cache tier %r answers again", self._counters.name)
         self._tell("tier_up")
 
@@ -113,6 +114,7 @@ class Watch:
         outcome = outcome_of(error)
         if outcome == "failed":
             if guard.failed(turn):
+                self._counters.downs += 1
                 _log.warning("cache tier %r fails, its calls count as misses until it answers again: %r", name, error)
                 self._tell("tier_down", repr(error))
         else:

@@ -18,15 +18,15 @@ class TierCounters:
     """
 
     __slots__ = (
-        "bypassed", "errors", "events", "guard", "hits", "misses", "name", "promotions", "raw_bytes", "refused",
-        "skipped", "source", "stored_bytes", "timeouts", "writes",
+        "bypassed", "downs", "errors", "events", "guard", "hits", "misses", "name", "promotions", "raw_bytes",
+        "refused", "skipped", "source", "stored_bytes", "timeouts", "ups", "writes",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.hits = self.misses = self.errors = self.timeouts = 0
         self.writes = self.promotions = self.skipped = self.raw_bytes = self.stored_bytes = 0
-        self.bypassed = 0
+        self.bypassed = self.downs = self.ups = 0
         self.refused: dict[str, int] = {}
         self.guard: Guard | None = None
         self.source: object = None
@@ -60,6 +60,8 @@ class TierCounters:
             raw_bytes=self.raw_bytes,
             stored_bytes=self.stored_bytes,
             evictions=getattr(self.source, "evictions", 0),
+            downs=self.downs,
+            ups=self.ups,
             bypassed=self.bypassed,
             pending=0 if guard is None else guard.pending,
             replayed=0 if guard is None else guard.replayed,

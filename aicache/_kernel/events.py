@@ -7,7 +7,7 @@ stale        which                                           since its ttl was o
 refresh
 load                None, or the name of what was raised     how long the factory took
 join
-store        which  None, "promotion" or "touch"
+store        which  None, "promotion", "touch" or "expire"
 skip         which  why it was not stored
 evict        which
 invalidate          None, "expire", "prefix" or "clear"

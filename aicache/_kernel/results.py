@@ -66,6 +66,7 @@ class TierStats:
     `skipped`: values that did not fit the tier's bounds.
     `raw_bytes`, `stored_bytes`: sizes of what was written, as serialized and as stored (compressed, in its envelope);
     both 0 for an in-process tier, which stores no envelopes.
+    `downs`, `ups`: how often its breaker opened, and how often the tier answered again after that.
     `bypassed`: calls not made because the tier's breaker was open.
     `pending`: writes and invalidations that the tier has missed so far, by key; until it has caught up it is not
     believed about these keys. `replayed`: those that were made up for. `dropped`: those that were too many to be kept
@@ -84,6 +85,8 @@ class TierStats:
     raw_bytes: int = 0
     stored_bytes: int = 0
     evictions: int = 0
+    downs: int = 0
+    ups: int = 0
     bypassed: int = 0
     pending: int = 0
     replayed: int = 0

@@ -64,6 +64,11 @@ def check_ttl_holds(policy: Policy, options: Iterable[Tier]) -> None:
     if None in caps or policy.ttl is None:
         return
     longest = max(cap for cap in caps if cap is not None)
+    if policy.ttl <= longest < policy.ttl + policy.stale_for:
+        raise ConfigurationError(
+            f"a value is to be fresh for {policy.ttl:g} s and stale for {policy.stale_for:g} s more, and no tier keeps "
+            f"one longer than max_ttl={longest:g} s; shorten the stale time, or raise the max_ttl of one tier"
+        )
     if longest < policy.ttl:
         raise ConfigurationError(
             f"policy.ttl is {policy.ttl:g} s and no tier keeps a value longer than max_ttl={longest:g} s; "

@@ -26,18 +26,18 @@ class FaultProxy:
     thread of its own, so tests with and without an event loop can use it; each of the attributes below may be set at
     any time.
 
-    `delay`: seconds that each piece of a reply is held up. `refuses`: new connections are closed at once.
-    `swallows`: nothing is passed on, in either direction, and nothing is closed: a black hole.
-    `splits`: replies arrive byte by byte. `resets_after`: bytes of replies after which a connection is reset, in the
-    middle of a reply as it may be; None: never. `corrupts`: the share of the pieces of replies, from 0 to 1, in which
-    one bit is wrong, drawn by `seed`.
+    `delay`: seconds that each piece of a reply is held up, or two, between which it is drawn. `refuses`: new
+    connections are closed at once. `swallows`: nothing is passed on, in either direction, and nothing is closed: a
+    black hole. `splits`: replies arrive byte by byte. `resets_after`: bytes of replies after which a connection is
+    reset, in the middle of a reply as it may be; None: never. `corrupts`: the share of the pieces of replies, from 0 to
+    1, in which one bit is wrong, drawn by `seed`.
 
     `connections`, `sent` and `received`: how many were made, and the bytes that came from clients and from the server.
     """
 
     def __init__(self, server: int, *, seed: int = 0) -> None:
         self.port = 0
-        self.delay = 0.0
+        self.delay: float | tuple[float, float] = 0.0
         self.refuses = False
         self.swallows = False
         self.splits = False
@@ -153,7 +153,7 @@ class FaultProxy:
         while data := await reader.read(_PIECE):
             self.received += len(data)
             if self.delay:
-                await asyncio.sleep(self.delay)
+                await asyncio.sleep(self._random.uniform(*self.delay) if isinstance(self.delay, tuple) else self.delay)
             if self.swallows:
                 continue
             if self.corrupts and self._random.random() < self.corrupts:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from aicache.errors import (
     AICacheError,
+    BackendBusyError,
     BackendError,
     BackendTimeoutError,
     BackendUnavailableError,
@@ -21,7 +22,7 @@ from aicache.errors import (
 from aicache.options import check_ttl
 from aicache_redis._url import DEFAULT_URL, check_url, for_the_library, place_of
 
-__all__ = ["Settings", "check_client", "failure_of", "imported", "is_away"]
+__all__ = ["NoTurnError", "Settings", "check_client", "failure_of", "imported", "is_away"]
 
 
 def imported(module: str) -> Any:
@@ -104,12 +105,21 @@ def _place_of_client(client: Any) -> str:
     return f"the {type(client).__name__} that was passed in"
 
 
+class NoTurnError(Exception):
+    """A call's time was over, and the server is not to blame: it was never sent, or nobody looked for its reply."""
+
+
 def failure_of(error: BaseException, settings: Settings) -> AICacheError:
     """A driver's error, or a server's, as ours, and as its cause; one of ours as it is."""
     if isinstance(error, AICacheError):
         return error
-    if _is_late(error):
-        failure: BackendError = BackendTimeoutError(f"{settings.place} did not answer within {settings.timeout:g} s")
+    if isinstance(error, NoTurnError):
+        failure: BackendError = BackendBusyError(
+            f"{settings.place} was not asked or not heard within {settings.timeout:g} s: "
+            "this process had too much else to do; make fewer calls at once, or raise timeout"
+        )
+    elif _is_late(error):
+        failure = BackendTimeoutError(f"{settings.place} did not answer within {settings.timeout:g} s")
     else:
         kind = BackendUnavailableError if is_away(error) else BackendError
         failure = kind(f"{settings.place}: {type(error).__name__}: {error}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 
 import hiredis
 import pytest
 
-from aicache.errors import BackendError, BackendUnavailableError
+from aicache.errors import BackendBusyError, BackendError, BackendUnavailableError
 from aicache_redis import RedisBackend
 from aicache_redis._commands import LOOK, MOST_BYTES
 
@@ -335,4 +336,18 @@ async def test_a_large_write_does_not_overtake_a_small_one_that_is_under_way(ech
         server._writers[0].write(b"+OK\r\n" + echo)
         await asyncio.gather(small, large)
         assert [command[1] for command in server.commands[1]] == [b"k"]
+        await backend.aclose()
+
+
+async def test_a_loop_that_comes_too_late_itself_holds_nothing_against_the_server():
+    server = Scripted(lambda command, number: text(command[1]))
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=0.1)
+        await backend.get("first")
+        tasks = [asyncio.create_task(backend.get(key)) for key in ("sent", "queued")]
+        await asyncio.sleep(0)
+        time.sleep(0.3)  # noqa: ASYNC251 as an application does that computes in its event loop
+        said = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(each) for each in said] == [BackendBusyError] * 2
+        assert await backend.get("last") == b"last"
         await backend.aclose()

@@ -177,3 +177,69 @@ def test_joins_and_refreshes_are_told(clock, heard):
     for thread in tuple(cache._flights._threads):
         thread.join(30)
     assert len(heard.of("refresh")) == 1
+
+
+async def test_whatever_is_told_is_counted_too(flavour, clock, heard):
+    """The sums of what an observer hears are those of `stats()`, kind by kind; no kind is told and not counted."""
+    store = flavour.big_store()
+    breaker = Breaker(failures=2, backoff=1)
+    cache = flavour.cache(
+        flavour.memory(max_entries=3),
+        Tier(backend=store, name="store", breaker=breaker, max_bytes=1000),
+        observers=[heard],
+        policy=Policy(ttl=60, stale_if_error=600, stale_while_revalidate=30, throttle=0),
+    )
+
+    def down():
+        raise ConnectionError
+
+    for number in range(5):
+        await cache.get_or_set(f"k{number}", lambda: 1)
+    await cache.get_many([f"k{number}" for number in range(9)])
+    await cache.set("large", "x" * 2000)
+    await cache.get_or_set("partial", lambda: Skip("cut", "truncated"))
+    await cache.get_or_set("odd", object)
+    clock.advance(100)
+    await cache.get_or_set("k4", down)  # stale, as the load fails
+    await cache.touch("k4")
+    await cache.set("k4", 2)
+    await cache.expire("k4")
+    await cache.delete_many(["k1", "k2"])
+    store.data["foreign"] = (b"no envelope", None)
+    await cache.get("foreign")
+    store.fail = ConnectionError("gone")
+    for number in range(3):
+        await cache.get(f"absent {number}")
+    store.fail = None
+    clock.advance(60)
+    await cache.get("absent")
+
+    told = {kind: sum(event.number for event in heard.of(kind)) for kind in heard.kinds()}
+    stats = cache.stats()
+    tiers = stats.tiers
+    counted = {
+        "hit": stats.hits,
+        "miss": stats.misses,
+        "stale": stats.stale,
+        "load": stats.loads,
+        "store": sum(tier.writes for tier in tiers),
+        "skip": sum(stats.skips.values()) + stats.unserializable + sum(tier.skipped for tier in tiers),
+        "evict": sum(tier.evictions for tier in tiers),
+        "invalidate": stats.invalidations,
+        "error": sum(tier.errors + tier.timeouts for tier in tiers),
+        "tier_down": sum(tier.downs for tier in tiers),
+        "tier_up": sum(tier.ups for tier in tiers),
+        "refused": sum(sum(tier.refused.values()) for tier in tiers),
+    }
+    assert told == counted
+    assert all(counted.values())
+
+
+def test_every_kind_of_event_is_documented_and_in_a_test():
+    from pathlib import Path
+
+    root = Path(__file__).parents[2]
+    kinds = {line.split()[0] for line in (root / "aicache/_kernel/events.py").read_text().splitlines()[3:18]}
+    assert {"hit", "dropped", "tier_up"} <= kinds
+    page = (root / "docs/how-to/observe.md").read_text(encoding="utf-8")
+    assert {kind for kind in kinds if f"`{kind}`" not in page} == set()

@@ -84,6 +84,16 @@ class TestPolicy:
                 ConfigurationError,
                 "soft_timeout (2 s) is over only after hard_timeout (2 s)",
             ),
+            (
+                {"ttl": 9, "stale_while_revalidate": 9, "stale_if_error": 9, "soft_timeout": 2},
+                ConfigurationError,
+                "soft_timeout is never waited for: within stale_while_revalidate a stale value is served at once",
+            ),
+            (
+                {"ttl": 9, "jitter": 0.5, "refresh_ahead": 0.5},
+                ConfigurationError,
+                "jitter (0.5) may take more than refresh_ahead (0.5) leaves of a ttl",
+            ),
             ({"hard_timeout": 0}, InvalidArgumentError, "hard_timeout must be more than 0"),
             ({"negative_ttl": -1}, InvalidArgumentError, "negative_ttl must be more than 0"),
             ({"store_if": 1}, InvalidTypeError, "store_if must be a function"),

@@ -587,12 +587,13 @@ async def test_describe_says_what_each_tier_does(flavour):
     cache = flavour.cache(
         flavour.memory(), Tier(backend=flavour.store(), name="store", max_ttl=60), policy=Policy(ttl=60, jitter=0.1)
     )
-    first, memory, store = cache.describe().splitlines()
-    assert first.endswith("TieredCache: ttl=60, jitter=0.1")
+    first, abandoned, memory, store = cache.describe().splitlines()
+    assert first.endswith("TieredCache: values are fresh for 60 s, each for up to 10% less (jitter)")
+    assert abandoned.startswith("   a load that nobody waits for is ")
     assert memory.startswith("1. memory: ")
     assert "mutable values apart" in memory
     assert store.startswith("2. store: ")
-    assert "max_ttl=60.0" in store
+    assert "keeps a value 60 s at most" in store
 
 
 def test_wrong_wiring_is_refused(flavour):

@@ -17,7 +17,7 @@ from typing import Any, Final
 from aicache.errors import ClosedError
 from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, Look, is_foreign
 from aicache_redis._lanes.wire import Many, Turn, Waiter, Wire, waiting_of
-from aicache_redis._settings import Settings, failure_of, imported
+from aicache_redis._settings import NoTurnError, Settings, failure_of, imported
 
 __all__ = ["Lane"]
 
@@ -136,6 +136,7 @@ class Lane:
             if queue and self._connecting is None:
                 self._connecting = self._loop.create_task(self._connect())
             return
+        self._expire(NoTurnError())
         batch: list[Turn] = []
         count, size = wire.count, wire.size
         while queue:
@@ -156,6 +157,7 @@ class Lane:
         self._looks.clear()
 
     async def _connect(self) -> None:
+        due = self._loop.time() + self._timeout
         try:
             async with asyncio.timeout(self._timeout):
                 if self._before is not None:
@@ -164,7 +166,7 @@ class Lane:
                 self._wire = await Wire.connect(self._arguments, self)
         except Exception as error:
             self._connecting = None
-            self._fail(self._queue, error)
+            self._fail(self._queue, self._whose_fault(due) if isinstance(error, TimeoutError) else error)
             self._queue.clear()
             self._shut()
             return
@@ -196,7 +198,7 @@ class Lane:
         again: list[Turn] = []
         for turn in wire.turns:
             if turn.until <= now:
-                self._fail([turn], TimeoutError())
+                self._fail([turn], error if isinstance(error, NoTurnError) else TimeoutError())
             elif turn.is_resent:
                 self._fail([turn], error or ConnectionResetError("the server closed the connection"))
             elif turn.keep_the_wanted():
@@ -211,18 +213,28 @@ class Lane:
 
     def _watch(self) -> None:
         """The time of the oldest call is over, if it is still there."""
+        late = TimeoutError() if self._timer is None else self._whose_fault(self._timer.when())
         self._timer = None
         now = self._loop.time()
         wire, queue = self._wire, self._queue
         if wire is not None and wire.turns and wire.turns[0].until <= now:
-            self.lost(wire, TimeoutError())
+            self.lost(wire, late)
             wire = None
-        while queue and queue[0].until <= now:
-            self._fail([queue.popleft()], TimeoutError())
-            self._shut()
+        self._expire(late if self._wire is None else NoTurnError())
         oldest = wire.turns[0] if wire is not None and wire.turns else queue[0] if queue else None
         if oldest is not None:
             self._timer = self._loop.call_at(oldest.until, self._watch)
+
+    def _whose_fault(self, due: float) -> Exception:
+        """The server's, unless this event loop came much too late itself: then the reply may long have been there."""
+        return NoTurnError() if self._loop.time() - due > self._timeout / 5 else TimeoutError()
+
+    def _expire(self, error: Exception) -> None:
+        """Fail those in the queue whose time is over; they were never sent."""
+        queue, now = self._queue, self._loop.time()
+        while queue and queue[0].until <= now:
+            self._fail([queue.popleft()], error)
+            self._shut()
 
     def _fail(self, turns: Iterable[Turn], error: Exception) -> None:
         for turn in turns:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from aicache.errors import BackendError, ClosedError
 from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, Look, is_foreign
-from aicache_redis._settings import Settings, failure_of, is_away
+from aicache_redis._settings import NoTurnError, Settings, failure_of, is_away
 
 __all__ = ["PassedLane"]
 
@@ -72,7 +72,7 @@ class PassedLane:
                 if call.reply.done():
                     continue  # nobody waits for a call that was cancelled in the queue
                 if call.until <= now:
-                    self._fail([call], TimeoutError())
+                    self._fail([call], NoTurnError())
                     continue
                 batch.append(call)
                 count += len(call.commands)
@@ -104,7 +104,9 @@ class PassedLane:
             self._fail(batch, ClosedError("this Redis backend was closed, or its event loop ended, during the call"))
             raise
         except Exception as error:
-            self._fail(batch, error)
+            late = self._loop.time() - batch[0].until
+            is_ours = isinstance(error, TimeoutError) and late > self._settings.timeout / 5  # this loop came too late
+            self._fail(batch, NoTurnError() if is_ours else error)
             return
         start = 0
         for call in batch:

@@ -1,0 +1,64 @@
+"""What a policy and the options of a tier have happen, in words."""
+
+from __future__ import annotations
+
+from aicache.options import Policy, Tier
+
+__all__ = ["options_in_words", "policy_in_words"]
+
+
+def policy_in_words(policy: Policy, *, can_cancel: bool) -> list[str]:
+    """A line for each thing. `can_cancel`: whether a load that is no longer wanted can be ended."""
+    stale = policy.stale_for
+    lines = [
+        "values never expire by themselves" if policy.ttl is None else f"values are fresh for {policy.ttl:g} s",
+        "",
+        "",
+    ]
+    if policy.jitter:
+        lines[0] += f", each for up to {policy.jitter:.0%} less (jitter)"
+    if policy.negative_ttl is not None:
+        lines[1] = f"None is kept for {policy.negative_ttl:g} s" if policy.negative_ttl else "None is not stored"
+    if policy.store_if is not None:
+        kind = getattr(policy.store_if, "__name__", type(policy.store_if).__name__)
+        lines[2] = f"only values for which {kind} is true are stored"
+    if policy.refresh_ahead is not None and policy.ttl is not None:
+        when = policy.refresh_ahead * policy.ttl
+        lines.append(f"after {when:g} s of {policy.ttl:g} a hit has a new one made in the background (refresh_ahead)")
+    if policy.stale_while_revalidate:
+        span = policy.stale_while_revalidate
+        lines.append(f"for {span:g} s more they are served stale at once, while one load makes a new one")
+    if policy.stale_if_error > policy.stale_while_revalidate:
+        late = "" if policy.soft_timeout is None else f" or takes more than {policy.soft_timeout:g} s and goes on"
+        lines.append(
+            f"up to {policy.stale_if_error:g} s past their ttl they are served stale where the load fails{late}"
+        )
+    if (stale or policy.refresh_ahead is not None) and policy.throttle:
+        lines.append(f"after a failed load the next waits {policy.throttle:g} s, where there is a value to serve")
+    if policy.hard_timeout is not None:
+        lines.append(
+            f"a load is given up after {policy.hard_timeout:g} s"
+            if can_cancel
+            else f"callers leave a load after {policy.hard_timeout:g} s, and it goes on"
+        )
+    ends = can_cancel and policy.abandoned == "cancel"
+    lines.append(f"a load that nobody waits for is {'cancelled' if ends else 'completed and stored'}")
+    return [line for line in lines if line]
+
+
+def options_in_words(options: Tier) -> str:
+    """What differs from the usual."""
+    said: list[str] = []
+    if not options.read:
+        said.append("never read")
+    if not options.write:
+        said.append("never written, only cleaned")
+    if options.write and not options.promote:
+        said.append("takes no copies of what lower tiers have")
+    if options.max_ttl is not None:
+        said.append(f"keeps a value {options.max_ttl:g} s at most, its time to be stale included")
+    if options.max_bytes is not None:
+        said.append(f"takes values of {options.min_bytes:,} to {options.max_bytes:,} bytes")
+    elif options.min_bytes:
+        said.append(f"takes values from {options.min_bytes:,} bytes up")
+    return "".join(f", {each}" for each in said)

@@ -1,0 +1,43 @@
+"""What is promised under each fault, asserted: the rows of `benchmarks/faults.py` in their short form."""
+
+from __future__ import annotations
+
+import pytest
+from under_fault import bombs, cancel, flights, forked, objects, outages, provider, refusals
+from under_fault.rows import Row, Scale
+
+from aicache.testing import FaultyBackend
+
+pytestmark = pytest.mark.redis
+
+MODULES = (cancel, forked, outages, refusals, provider, flights, bombs, objects)
+ROWS = [row for module in MODULES for row in module.ROWS]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+async def test_what_is_promised_holds_under(row: Row, redis_server, record_property) -> None:
+    figures = await row.measure("aicache", Scale())
+    record_property("figures", figures)
+    assert row.held(figures) == [], figures
+
+
+def test_every_fault_that_is_promised_for_has_a_row() -> None:
+    names = " / ".join(row.name for row in ROWS)
+    for fault in (
+        *("cancellations", "fork of 4, the same loop", "fork of 4, a fresh loop", "another key's reply"),
+        *("kill -9", "SIGSTOP", "silence", "CLIENT PAUSE", "resets in mid-reply", "200 ms of latency"),
+        *("server full", "maxclients", "READONLY", "LOADING", "NOAUTH", "10,000 gets at once", "gets of threads"),
+        *("provider down", "leader is cancelled", "load fails", "10,000 schedules", "bombs", "100 MB"),
+        *("objects are changed", "three loops in a row", "four threads", "twin inside a running loop"),
+    ):
+        assert fault in names
+
+
+async def test_a_row_can_fail(redis_server, monkeypatch) -> None:
+    """A cache that believes every reply does not pass for one that binds it to its key."""
+    (row,) = [row for row in ROWS if row.name.startswith("another key")]
+    monkeypatch.setattr(FaultyBackend, "_answer", lambda self, key, fault: self.inner.get(key))  # nothing is swapped
+    figures = await row.measure("aicache", Scale(swaps=500))
+    assert row.held(figures) != []
+    assert row.held({**figures, "swapped": 5, "refused": 5, "wrong": 1}) == ["wrong: 1, goal at most 0"]
