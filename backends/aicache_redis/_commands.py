@@ -18,6 +18,7 @@ __all__ = [
     "SLICE",
     "Command",
     "Commands",
+    "Look",
     "is_foreign",
     "portions",
     "refusal",
@@ -39,6 +40,7 @@ LOOK: Final = 64 * 1024
 CUT: Final = object()
 """What stands for a value of which a look did not show all."""
 
+_ANSWERS: Final[set[type]] = {bytes, int}
 _LONGEST: Final = 2**53  # milliseconds; Redis adds them to the time of day in 64 bits
 _GLOB: Final = str.maketrans({char: f"\\{char}" for char in "\\*?[]"})
 
@@ -63,14 +65,37 @@ def weight(command: Command) -> int:
     return MOST_BYTES // 4 if command[0] == "GETRANGE" and command[3] > LOOK + 1 else 0
 
 
-def refusal(replies: Iterable[Any]) -> Exception | None:
+def refusal(replies: Sequence[Any]) -> Exception | None:
     """The first error among the replies. That a key holds a list or a hash is none: nothing of ours is there."""
+    if set(map(type, replies)) <= _ANSWERS:
+        return None
     return next((reply for reply in replies if isinstance(reply, Exception) and not is_foreign(reply)), None)
 
 
 def is_foreign(error: Exception) -> bool:
     """Whether an error says that a key holds something else than text."""
     return str(error).startswith("WRONGTYPE")
+
+
+class Look:
+    """How a value is read: `most` bytes of it, and two more: for the NUL that an empty value is stored with, and to
+    tell that there is more. As a command, or as its bytes on the wire, the same for all reads but for the name.
+    """
+
+    __slots__ = ("_tail", "most")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        end = b"%d" % (most + 1)
+        self._tail = b"$1\r\n0\r\n$%d\r\n%b\r\n" % (len(end), end)
+
+    def command(self, name: bytes) -> Command:
+        """The command for one name."""
+        return ("GETRANGE", name, 0, self.most + 1)
+
+    def packed(self, name: bytes) -> bytes:
+        """Its bytes on the wire."""
+        return b"*4\r\n$8\r\nGETRANGE\r\n$%d\r\n%b\r\n%b" % (len(name), name, self._tail)
 
 
 class Commands:
@@ -89,7 +114,8 @@ class Commands:
         self.prefix = prefix
         self._prefix = _bytes(prefix)
         self._max = max_value_bytes
-        self._look = max_value_bytes if look is None else min(look, max_value_bytes)
+        self.look = Look(max_value_bytes if look is None else min(look, max_value_bytes))
+        self.whole = Look(max_value_bytes)
         self.oversized = 0
         self.foreign = 0
 
@@ -104,14 +130,6 @@ class Commands:
                 if key := name[len(self._prefix) :].decode("utf-8", "surrogatepass"):
                     yield key
 
-    def get(self, key: str) -> Command:
-        """Read a value, or as much of it as shows that it is larger than a look."""
-        return ("GETRANGE", self.name(key), 0, self._look + 1)
-
-    def whole(self, key: str) -> Command:
-        """Read a value, or as much of it as shows that it is too large."""
-        return ("GETRANGE", self.name(key), 0, self._max + 1)
-
     def value(self, reply: bytes | Exception, *, is_whole: bool = False) -> Any:
         """The value in a reply; None where there is none, or one that is too large or of another type; `CUT` where
         only the reply to `whole` can say.
@@ -123,7 +141,7 @@ class Commands:
             return None
         if reply[0] == 0 and not reply.strip(b"\0"):
             reply = reply[:-1]
-        if len(reply) > self._look:
+        if len(reply) > self.look.most:
             if len(reply) > self._max:
                 self.oversized += 1
                 return None
@@ -151,8 +169,8 @@ class Commands:
 
     def pairs(self, keys: Sequence[str], *, is_whole: bool = False) -> list[Command]:
         """Read each value and its remaining life."""
-        read = self.whole if is_whole else self.get
-        return [command for key in keys for command in (read(key), ("PTTL", self.name(key)))]
+        look = self.whole if is_whole else self.look
+        return [command for name in map(self.name, keys) for command in (look.command(name), ("PTTL", name))]
 
     def lives(
         self, keys: Sequence[str], replies: Sequence[Any], *, is_whole: bool = False

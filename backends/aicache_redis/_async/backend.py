@@ -63,31 +63,33 @@ class RedisBackend:
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None."""
-        value: Any = self._commands.value(await self._links.ask(self._commands.get(key)))
+        commands = self._commands
+        value: Any = commands.value(await self._links.look(commands.look, commands.name(key)))
         found: bytes | None = value if value is not CUT else (await self._whole([key]))[0]
         return found
 
     async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         """Store a value for `ttl` seconds, rounded up to a millisecond."""
-        await self._links.write((self._commands.set(key, value, ttl),))
+        await self._links.ask(self._commands.set(key, value, ttl))
 
     async def delete(self, key: str) -> bool:
         """Forget the key; say whether it was there."""
-        (removed,) = await self._links.write(self._commands.unlinks([key]))
-        return bool(removed)
+        return bool(await self._links.ask(("UNLINK", self._commands.name(key))))
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """The found ones."""
-        replies = await self._links.read([self._commands.get(key) for key in keys])
-        values = dict(zip(keys, map(self._commands.value, replies), strict=True))
+        commands = self._commands
+        replies = await self._links.look_many(commands.look, list(map(commands.name, keys)))
+        values = dict(zip(keys, map(commands.value, replies), strict=True))
         cut = [key for key, value in values.items() if value is CUT]
         if cut:
             values |= zip(cut, await self._whole(cut), strict=True)
         return {key: value for key, value in values.items() if value is not None}
 
     async def _whole(self, keys: Sequence[str]) -> list[Any]:
-        replies = await self._links.write([self._commands.whole(key) for key in keys])
-        return [self._commands.value(reply, is_whole=True) for reply in replies]
+        commands = self._commands
+        replies = await self._links.write([commands.whole.command(commands.name(key)) for key in keys])
+        return [commands.value(reply, is_whole=True) for reply in replies]
 
     async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
         """The found ones with their remaining seconds (None: no expiry), by the server's clock."""

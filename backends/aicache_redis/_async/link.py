@@ -1,8 +1,8 @@
 """The async way to the server. Written by hand in both flavours.
 
 Each event loop of each process has a link of its own: a socket is bound to its loop, and must not be shared after a
-fork. A link has one lane for what reads and one for what writes, so a read never waits behind a large value, and writes
-keep their order.
+fork. A link has one lane, and where much is written, or something large, a second one for what writes: so a read never
+waits behind a large value, and writes keep their order.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aicache.errors import ClosedError
-from aicache_redis._commands import Command, portions, refusal, weight
+from aicache_redis._commands import LOOK, MOST_COMMANDS, Command, Look, portions, refusal, weight
 from aicache_redis._lanes.lane import Lane
 from aicache_redis._lanes.passed import PassedLane
 from aicache_redis._settings import Settings, check_client, failure_of
@@ -37,24 +37,40 @@ class Links:
         self._pid = os.getpid()
         self._links: dict[asyncio.AbstractEventLoop, _Link] = {}
 
-    def ask(self, command: Command) -> asyncio.Future[Any]:
-        """The reply to come to a command that reads."""
-        return self._here().reads.ask_once(command)
+    def look(self, look: Look, name: bytes) -> asyncio.Future[Any]:
+        """The reply to come to what reads a value."""
+        return self._here().reads.look(look, name)
+
+    async def look_many(self, look: Look, names: Sequence[bytes]) -> list[Any]:
+        """The replies, in order, to what reads several values."""
+        lane = self._here().reads
+        replies: list[Any] = []
+        for start in range(0, len(names), MOST_COMMANDS):
+            replies += await lane.look_many(look, names[start : start + MOST_COMMANDS])
+        return self._checked(replies)
 
     async def read(self, commands: Sequence[Command]) -> list[Any]:
         """The replies, in order, to commands that read."""
-        return await self._replies(self._here().reads, commands)
-
-    async def write(self, commands: Sequence[Command]) -> list[Any]:
-        """The same for commands that write, and for reads that nobody is to wait behind."""
-        return await self._replies(self._here().writes, commands)
-
-    async def _replies(self, lane: Lane | PassedLane, commands: Sequence[Command]) -> list[Any]:
-        if len(commands) == 1:
-            return [await lane.ask(commands[0], weight(commands[0]))]
+        lane = self._here().reads
         replies: list[Any] = []
         for portion, size in portions(commands):
             replies += await lane.ask_all(portion, size)
+        return self._checked(replies)
+
+    def ask(self, command: Command) -> asyncio.Future[Any]:
+        """The reply to come to a command that writes, or that nobody is to wait behind."""
+        size = weight(command)
+        return self._here().writes_of(size).ask(command, size)
+
+    async def write(self, commands: Sequence[Command]) -> list[Any]:
+        """The same for several, in order."""
+        link = self._here()
+        replies: list[Any] = []
+        for portion, size in portions(commands):
+            replies += await link.writes_of(size).ask_all(portion, size)
+        return self._checked(replies)
+
+    def _checked(self, replies: list[Any]) -> list[Any]:
         refused = refusal(replies)
         if refused is not None:
             raise failure_of(refused, self.settings)
@@ -84,24 +100,42 @@ class Links:
 
 
 class _Link:
+    """The lanes of one event loop. What is written goes with what is read, until it is so much that a read would have
+    to wait behind it: from then on all of it has a lane of its own, so that writes keep their order.
+    """
+
     def __init__(self, settings: Settings, arguments: dict[str, Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._settings = settings
+        self._arguments = arguments
+        self._loop = loop
+        self.reads: Lane | PassedLane
+        self._only: Lane | None = None  # it also writes, and would rather not
         if settings.client is not None:
-            self.reads: Lane | PassedLane = PassedLane(settings, loop)
-            self.writes: Lane | PassedLane = self.reads
+            self.reads = PassedLane(settings, loop)
         else:
-            self.reads = Lane(settings, arguments, loop)
-            self.writes = Lane(settings, arguments, loop) if settings.max_connections > 1 else self.reads
+            self.reads = lane = Lane(settings, arguments, loop)
+            self._only = lane if settings.max_connections > 1 else None
+        self._writes = self.reads
         # The connections are closed when the loop shuts down its generators, as `asyncio.run` does at its end.
         self._end = self._until_the_end()
         with suppress(StopIteration):
             anext(self._end).send(None)
+
+    def writes_of(self, size: int) -> Lane | PassedLane:
+        """Where a write of so many bytes goes."""
+        only = self._only
+        if only is not None and size + only.size > LOOK:
+            self._only = None
+            before = only if only.is_busy else None
+            self._writes = Lane(self._settings, self._arguments, self._loop, before)
+        return self._writes
 
     async def _until_the_end(self) -> AsyncGenerator[None]:
         try:
             yield
         finally:
             await self.reads.aclose(_CLOSED)
-            await self.writes.aclose(_CLOSED)
+            await self._writes.aclose(_CLOSED)
 
     async def aclose(self) -> None:
         await self._end.aclose()

@@ -12,67 +12,112 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aicache.errors import ClosedError
-from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, is_foreign
-from aicache_redis._lanes.wire import Call, Wire
+from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, Look, is_foreign
+from aicache_redis._lanes.wire import Many, Turn, Waiter, Wire, waiting_of
 from aicache_redis._settings import Settings, failure_of, imported
 
 __all__ = ["Lane"]
 
+_COMMANDS: Final = MOST_COMMANDS // 4
+_BYTES: Final = MOST_BYTES // 4
+"""How much goes together, unless a single call is more: when the first part of what is under way has been answered,
+the next can go, and the server does not run dry."""
+
 
 class Lane:
-    """The calls of one event loop that share a socket. It connects when it is used and there is no connection."""
+    """The calls of one event loop that share a socket. It connects when it is used and there is no connection.
 
-    def __init__(self, settings: Settings, arguments: Mapping[str, Any], loop: asyncio.AbstractEventLoop) -> None:
+    `before`: a lane whose calls are to be answered before the first of this one is sent.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        arguments: Mapping[str, Any],
+        loop: asyncio.AbstractEventLoop,
+        before: Lane | None = None,
+    ) -> None:
         self._settings = settings
         self._timeout = settings.timeout
         self._arguments = arguments
         self._loop = loop
+        self._future = loop.create_future
+        self._time = loop.time
         self._pack: Any = imported("hiredis").pack_command
-        self._queue: deque[Call] = deque()
-        self._unsent: dict[bytes, Call] = {}  # those in the queue that others may join
+        self._queue: deque[Turn] = deque()
+        self._open: Turn | None = None  # the last in the queue, while calls may still go with it
+        self._looks: dict[bytes, int] = {}  # where in it the reads are that others may join
         self._wire: Wire | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_scheduled = False
+        self._before: asyncio.Future[Any] | None = None
+        if before is not None:
+            self._before = before.ask(("ECHO", ""))  # its reply comes after all of theirs
+            self._before.add_done_callback(_heard)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is queued or under way."""
+        return bool(self._queue or (self._wire is not None and self._wire.turns))
+
+    @property
+    def size(self) -> int:
+        """The bytes of values that are queued or under way."""
+        return sum([turn.size for turn in self._queue]) + (0 if self._wire is None else self._wire.size)
+
+    def look(self, look: Look, name: bytes) -> asyncio.Future[Any]:
+        """The reply to come to what reads a value; asked for again before it is sent, it is asked for once."""
+        reply = self._future()
+        packed = look.packed(name)
+        at = self._looks.get(packed)
+        if at is not None and self._open is not None:
+            self._open.join(at, reply)
+        elif self._add(packed, reply, 1, 0):
+            self._looks[packed] = len(self._open.packed) - 1  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess] it was added there
+        return reply
 
     def ask(self, command: Command, size: int = 0) -> asyncio.Future[Any]:
         """The reply to come."""
-        reply = self._loop.create_future()
-        self._add(Call(self._pack(command), 1, size, self._loop.time() + self._timeout, reply, None))
+        reply = self._future()
+        self._add(self._pack(command), reply, 1, size)
         return reply
 
-    def ask_once(self, command: Command) -> asyncio.Future[Any]:
-        """The reply to come to what reads; asked for again before it is sent, it is asked for once."""
-        reply = self._loop.create_future()
-        packed = self._pack(command)
-        call = self._unsent.get(packed)
-        if call is not None:
-            call.join(reply)
-            return reply
-        call = Call(packed, 1, 0, self._loop.time() + self._timeout, reply, None)
-        if self._add(call):
-            self._unsent[packed] = call
-        return reply
+    def look_many(self, look: Look, names: Sequence[bytes]) -> asyncio.Future[list[Any]]:
+        """The replies to come, in order, to what reads several values."""
+        return self._ask_all(b"".join(map(look.packed, names)), len(names), 0)
 
     def ask_all(self, commands: Sequence[Command], size: int) -> asyncio.Future[list[Any]]:
         """The replies to come, in order."""
-        reply = self._loop.create_future()
-        packed = b"".join([self._pack(command) for command in commands])
-        self._add(Call(packed, len(commands), size, self._loop.time() + self._timeout, reply, []))
+        return self._ask_all(b"".join(map(self._pack, commands)), len(commands), size)
+
+    def _ask_all(self, packed: bytes, count: int, size: int) -> asyncio.Future[list[Any]]:
+        reply = self._future()
+        self._add(packed, Many(reply, count), count, size)
         return reply
 
-    def _add(self, call: Call) -> bool:
-        """Send the call, or have it sent; say whether it is still to be."""
+    def _add(self, packed: bytes, waiter: Waiter, count: int, size: int) -> bool:
+        """Send a call, or have it sent; say whether it is still to be."""
+        turn = self._open
+        if turn is not None and turn.count + count <= _COMMANDS and turn.size + size <= _BYTES:
+            turn.packed.append(packed)
+            turn.waiters.append(waiter)
+            turn.count += count
+            turn.size += size
+            return True
+        turn = Turn(packed, waiter, count, size, self._time() + self._timeout)
         if self._timer is None:
-            self._timer = self._loop.call_at(call.until, self._watch)
+            self._timer = self._loop.call_at(turn.until, self._watch)
         wire = self._wire
-        if wire is not None and not wire.waiting and not self._queue:
-            wire.send((call,))
+        if wire is not None and not wire.turns and not self._queue:
+            wire.send((turn,))
             return False
-        self._queue.append(call)
+        self._queue.append(turn)
+        self._open = turn
+        self._looks.clear()
         self._schedule()
         return True
 
@@ -85,37 +130,43 @@ class Lane:
 
     def _flush(self) -> None:
         self._is_scheduled = False
-        self._unsent.clear()
+        self._shut()
         wire, queue = self._wire, self._queue
         if wire is None:
             if queue and self._connecting is None:
                 self._connecting = self._loop.create_task(self._connect())
             return
-        batch: list[Call] = []
+        batch: list[Turn] = []
         count, size = wire.count, wire.size
         while queue:
-            call = queue[0]
-            count += call.count
-            size += call.size
-            if (count > MOST_COMMANDS or size > MOST_BYTES) and (batch or wire.waiting):
+            turn = queue[0]
+            if (count + turn.count > MOST_COMMANDS or size + turn.size > MOST_BYTES) and (batch or wire.turns):
                 break  # the rest when replies have come
             queue.popleft()
-            if call.is_wanted():
-                batch.append(call)
-            else:  # it was cancelled in the queue
-                count -= call.count
-                size -= call.size
+            if turn.keep_the_wanted():  # the others were cancelled in the queue
+                batch.append(turn)
+                count += turn.count
+                size += turn.size
         if batch:
             wire.send(batch)
+
+    def _shut(self) -> None:
+        """Let no more calls go with what is in the queue."""
+        self._open = None
+        self._looks.clear()
 
     async def _connect(self) -> None:
         try:
             async with asyncio.timeout(self._timeout):
+                if self._before is not None:
+                    await asyncio.wait([self._before])
+                    self._before = None
                 self._wire = await Wire.connect(self._arguments, self)
         except Exception as error:
             self._connecting = None
             self._fail(self._queue, error)
             self._queue.clear()
+            self._shut()
             return
         self._connecting = None
         self._flush()
@@ -127,13 +178,13 @@ class Lane:
         if self._queue and not self._is_scheduled:
             self._flush()
 
-    def refused(self, call: Call, error: Exception) -> None:
+    def refused(self, waiter: Waiter, error: Exception) -> None:
         """The reply to a single command is an error; that a key holds something else than text is none."""
-        if is_foreign(error):
-            for waiter in call.waiters():
-                waiter.set_result(error)
-        else:
-            self._fail([call], error)
+        for future in waiting_of(waiter):
+            if is_foreign(error):
+                future.set_result(error)
+            else:
+                future.set_exception(failure_of(error, self._settings))
 
     def lost(self, wire: Wire, error: Exception | None) -> None:
         """The connection is gone, or no longer trusted: send what was under way on a new one, once."""
@@ -142,18 +193,16 @@ class Lane:
             return
         self._wire = None
         now = self._loop.time()
-        again: list[Call] = []
-        for call in wire.waiting:
-            if call.until <= now:
-                self._fail([call], TimeoutError())
-            elif call.is_resent:
-                self._fail([call], error or ConnectionResetError("the server closed the connection"))
-            elif call.is_wanted():
-                call.is_resent = True
-                if call.replies is not None:
-                    call.replies.clear()
-                again.append(call)
-        wire.waiting.clear()
+        again: list[Turn] = []
+        for turn in wire.turns:
+            if turn.until <= now:
+                self._fail([turn], TimeoutError())
+            elif turn.is_resent:
+                self._fail([turn], error or ConnectionResetError("the server closed the connection"))
+            elif turn.keep_the_wanted():
+                turn.is_resent = True
+                again.append(turn)
+        wire.turns.clear()
         self._queue.extendleft(reversed(again))
         if self._queue:
             self._schedule()
@@ -165,27 +214,29 @@ class Lane:
         self._timer = None
         now = self._loop.time()
         wire, queue = self._wire, self._queue
-        if wire is not None and wire.waiting and wire.waiting[0].until <= now:
+        if wire is not None and wire.turns and wire.turns[0].until <= now:
             self.lost(wire, TimeoutError())
             wire = None
-        while queue and (queue[0].until <= now or not queue[0].is_wanted()):
+        while queue and queue[0].until <= now:
             self._fail([queue.popleft()], TimeoutError())
-        oldest = wire.waiting[0] if wire is not None and wire.waiting else queue[0] if queue else None
+            self._shut()
+        oldest = wire.turns[0] if wire is not None and wire.turns else queue[0] if queue else None
         if oldest is not None:
             self._timer = self._loop.call_at(oldest.until, self._watch)
 
-    def _fail(self, calls: Iterable[Call], error: Exception) -> None:
-        self._unsent.clear()
-        for call in calls:
-            for waiter in call.waiters():
-                waiter.set_exception(failure_of(error, self._settings))
+    def _fail(self, turns: Iterable[Turn], error: Exception) -> None:
+        for turn in turns:
+            for waiter in turn.waiters:
+                for future in waiting_of(waiter):
+                    future.set_exception(failure_of(error, self._settings))
 
     async def aclose(self, why: str) -> None:
         """End the calls under way with `ClosedError` and close the connection."""
         connecting, wire = self._connecting, self._wire
         self._wire = None
-        self._fail((*(wire.waiting if wire is not None else ()), *self._queue), ClosedError(why))
+        self._fail((*(wire.turns if wire is not None else ()), *self._queue), ClosedError(why))
         self._queue.clear()
+        self._shut()
         if self._timer is not None:
             self._timer.cancel()
         if wire is not None:
@@ -193,3 +244,9 @@ class Lane:
         if connecting is not None:
             connecting.cancel()
             await asyncio.gather(connecting, return_exceptions=True)
+
+
+def _heard(reply: asyncio.Future[Any]) -> None:
+    """What came of it does not matter, only that it has."""
+    if not reply.cancelled():
+        reply.exception()

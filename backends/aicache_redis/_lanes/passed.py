@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from aicache.errors import BackendError, ClosedError
-from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, is_foreign
+from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, Look, is_foreign
 from aicache_redis._settings import Settings, failure_of, is_away
 
 __all__ = ["PassedLane"]
@@ -41,9 +41,13 @@ class PassedLane:
         """The reply to come."""
         return self._add([command], size, is_single=True)
 
-    def ask_once(self, command: Command) -> asyncio.Future[Any]:
-        """The reply to come to what reads."""
-        return self.ask(command)
+    def look(self, look: Look, name: bytes) -> asyncio.Future[Any]:
+        """The reply to come to what reads a value."""
+        return self.ask(look.command(name))
+
+    def look_many(self, look: Look, names: Sequence[bytes]) -> asyncio.Future[list[Any]]:
+        """The replies to come, in order, to what reads several values."""
+        return self.ask_all([look.command(name) for name in names], 0)
 
     def ask_all(self, commands: Sequence[Command], size: int) -> asyncio.Future[list[Any]]:
         """The replies to come, in order."""

@@ -6,55 +6,90 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from aicache_redis._settings import imported
 
-__all__ = ["Call", "Wire"]
+__all__ = ["Many", "Turn", "Waiter", "Wire", "waiting_of"]
 
-_NOBODY: Final[list[Any]] = []
+_BUFFER: Final = 64 * 1024
+"""How much is read at once. The answers of one piece are handed out before the next is read, so few are alive at a
+time, and the processor has them at hand."""
+
+_NOT_YET: Final = object()
+_Future: Final = asyncio.Future
 
 
-class Call:
-    """Commands that go out together, and what waits for their replies.
+class Many:
+    """Who waits for the replies to several commands, as a list."""
 
-    `packed`: their bytes. `count`: how many replies there will be. `size`: the bytes that this call takes of what may
-    be in flight. `until`: its deadline, by the event loop's clock. `reply`: resolved with the one reply, or the list
-    of them where `replies` is one. `others`: who asked for the same before it was sent.
+    __slots__ = ("count", "replies", "reply")
+
+    def __init__(self, reply: asyncio.Future[list[Any]], count: int) -> None:
+        self.reply = reply
+        self.count = count
+        self.replies: list[Any] = []
+
+
+Waiter: TypeAlias = "asyncio.Future[Any] | list[asyncio.Future[Any]] | Many"
+"""Who waits for the reply to one command, all those who do, or who waits for several."""
+
+
+def waiting_of(waiter: Waiter) -> list[asyncio.Future[Any]]:
+    """Those who still wait."""
+    futures = waiter if isinstance(waiter, list) else [waiter.reply if isinstance(waiter, Many) else waiter]
+    return [future for future in futures if not future.done()]
+
+
+class Turn:
+    """Calls of one turn of the event loop: they go out together and have the same time.
+
+    `packed`: the bytes of each, as they were asked. `waiters`: who waits for each, but for those that were answered.
+    `count`: how many replies there will be. `size`: the bytes that they take of what may be in flight. `until`: their
+    deadline, by the event loop's clock.
     """
 
-    __slots__ = ("count", "is_resent", "others", "packed", "replies", "reply", "size", "until")
+    __slots__ = ("count", "is_resent", "packed", "size", "until", "waiters")
 
-    def __init__(
-        self, packed: bytes, count: int, size: int, until: float, reply: asyncio.Future[Any], replies: list[Any] | None
-    ) -> None:
-        self.packed = packed
+    def __init__(self, packed: bytes, waiter: Waiter, count: int, size: int, until: float) -> None:
+        self.packed: list[bytes] = [packed]
+        self.waiters: deque[Waiter] = deque((waiter,))
         self.count = count
         self.size = size
         self.until = until
-        self.reply = reply
-        self.replies = replies
         self.is_resent = False
-        self.others: list[asyncio.Future[Any]] = _NOBODY
 
-    def join(self, reply: asyncio.Future[Any]) -> None:
-        """Have one more wait for the same."""
-        self.others = [*self.others, reply]
+    def join(self, at: int, reply: asyncio.Future[Any]) -> None:
+        """Have one more wait for the same as the call at `at`; for a turn that is not sent."""
+        waiter: Any = self.waiters[at]
+        self.waiters[at] = [*waiter, reply] if isinstance(waiter, list) else [waiter, reply]
 
-    def is_wanted(self) -> bool:
-        """Whether anybody still waits."""
-        return not self.reply.done() or bool(self.waiters())
-
-    def waiters(self) -> list[asyncio.Future[Any]]:
-        """Those who still wait."""
-        return [reply for reply in (self.reply, *self.others) if not reply.done()]
+    def keep_the_wanted(self) -> bool:
+        """Leave out the calls that nobody waits for any more, and those that were answered; whether any are left."""
+        waiters = self.waiters
+        settled = [one for one in waiters if type(one) is not _Future or one.done()]  # or not one call by itself
+        if not settled and len(waiters) == len(self.packed):
+            return True
+        unanswered = self.packed[len(self.packed) - len(waiters) :]
+        self.packed = []
+        self.waiters = deque()
+        self.count = 0
+        for packed, waiter in zip(unanswered, waiters, strict=True):
+            if waiting_of(waiter):
+                self.packed.append(packed)
+                self.waiters.append(waiter)
+                self.count += 1
+                if isinstance(waiter, Many):
+                    waiter.replies = []
+                    self.count += waiter.count - 1
+        return bool(self.packed)
 
 
 class Owner(Protocol):
     """Whom a wire tells what it hears."""
 
-    def refused(self, call: Call, error: Exception) -> None:
-        """The server's reply is an error."""
+    def refused(self, waiter: Waiter, error: Exception) -> None:
+        """The server's reply to a single command is an error."""
 
     def heard(self) -> None:
         """Replies have come."""
@@ -63,17 +98,20 @@ class Owner(Protocol):
         """There will be no more."""
 
 
-class Wire(asyncio.Protocol):
+class Wire(asyncio.BufferedProtocol):
     """A socket after the handshake. What comes without having been asked for ends it: the order would be lost."""
 
     def __init__(self, writer: asyncio.StreamWriter, owner: Owner) -> None:
-        self.waiting: deque[Call] = deque()
+        self.turns: deque[Turn] = deque()
         self.count = 0
         self.size = 0
         self._writer = writer  # it would close the socket if it were collected
         self._transport = writer.transport
+        self._write = self._transport.write
         self._owner = owner
-        self._reader: Any = imported("hiredis").Reader()
+        reader: Any = imported("hiredis").Reader(notEnoughData=_NOT_YET)
+        self._feed, self._gets = reader.feed, reader.gets
+        self._buffer = memoryview(bytearray(_BUFFER))  # asyncio reads TLS into slices of it, which must be no copies
         self._transport.set_protocol(self)
 
     @classmethod
@@ -91,40 +129,55 @@ class Wire(asyncio.Protocol):
         connection._reader = connection._writer = None  # noqa: SLF001
         return cls(writer, owner)
 
-    def send(self, calls: Sequence[Call]) -> None:
+    def send(self, turns: Sequence[Turn]) -> None:
         """Send calls in one write."""
-        for call in calls:
-            self.count += call.count
-            self.size += call.size
-        self.waiting.extend(calls)
-        self._transport.write(calls[0].packed if len(calls) == 1 else b"".join([call.packed for call in calls]))
+        packed: list[bytes] = []
+        for turn in turns:
+            self.count += turn.count
+            self.size += turn.size
+            packed += turn.packed
+        self.turns.extend(turns)
+        self._write(b"".join(packed))
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 asyncio's own, and no more than a hint
+        """Where the event loop puts what it reads."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Give each reply to the call that it belongs to."""
-        waiting, gets = self.waiting, self._reader.gets
+        turns = self.turns
         try:
-            self._reader.feed(data)
-            while (reply := gets()) is not False:  # RESP2 has no booleans: it is not yet whole
-                call = waiting[0]
-                if call.replies is not None:
-                    call.replies.append(reply)
-                    if len(call.replies) < call.count:
-                        continue
-                    reply = call.replies
-                waiting.popleft()
-                self.count -= call.count
-                self.size -= call.size
-                if isinstance(reply, Exception):
-                    self._owner.refused(call, reply)
-                elif call.others:
-                    for waiter in call.waiters():
+            self._feed(self._buffer, 0, nbytes)
+            for reply in iter(self._gets, _NOT_YET):
+                turn = turns[0]
+                waiter = turn.waiters[0]
+                if type(reply) is bytes and type(waiter) is _Future:
+                    turn.waiters.popleft()
+                    if not waiter.done():  # else its caller has gone
                         waiter.set_result(reply)
-                elif not call.reply.done():  # else its caller has gone
-                    call.reply.set_result(reply)
+                else:
+                    self._answer(turn, waiter, reply)
+                if not turn.waiters:
+                    turns.popleft()
+                    self.count -= turn.count
+                    self.size -= turn.size
         except Exception as error:  # no reply of a server's, or nobody had asked
             self._owner.lost(self, error)
             return
         self._owner.heard()
+
+    def _answer(self, turn: Turn, waiter: Waiter, reply: Any) -> None:
+        if isinstance(waiter, Many):
+            waiter.replies.append(reply)
+            if len(waiter.replies) < waiter.count:
+                return
+            reply = waiter.replies
+        turn.waiters.popleft()
+        if isinstance(reply, Exception):
+            self._owner.refused(waiter, reply)
+        else:
+            for future in waiting_of(waiter):
+                future.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Told by the event loop."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aicache.errors import BackendBusyError, BackendError, ClosedError
-from aicache_redis._commands import Command, portions, refusal
+from aicache_redis._commands import Command, Look, portions, refusal
 from aicache_redis._pool.deadline import Deadline, timed
 from aicache_redis._pool.pool import Pool
 from aicache_redis._settings import Settings, check_client, failure_of, imported, is_away
@@ -35,6 +35,14 @@ class Links:
         self._pool = Pool(
             lambda: self._kind(**self._arguments), settings.max_connections, self._deadline, settings.timeout
         )
+
+    def look(self, look: Look, name: bytes) -> Any:
+        """The reply to what reads a value."""
+        return self.read((look.command(name),))[0]
+
+    def look_many(self, look: Look, names: Sequence[bytes]) -> list[Any]:
+        """The replies, in order, to what reads several values."""
+        return self.read([look.command(name) for name in names])
 
     def ask(self, command: Command) -> Any:
         """The reply to a command."""
