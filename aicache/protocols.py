@@ -404,9 +404,9 @@ class SupportsFeed(Protocol):
     A notice is there before the call that caused it returns.
     """
 
-    async def follow(self, position: str | None, wait: float) -> Heard:
-        """What happened after `position`, as soon as anything does, or after `wait` seconds; what this very backend did
-        is left out. None: from now on, and it is not whole.
+    async def follow(self, position: str | None, wait: float, *, own: bool = False) -> Heard:
+        """What happened after `position`, as soon as anything does, or after `wait` seconds. None: from now on, and it
+        is not whole. `own`: what this very backend did is told too.
         """
         ...
 
@@ -415,7 +415,7 @@ class SupportsFeed(Protocol):
 class SyncSupportsFeed(Protocol):
     """`SupportsFeed` for a `SyncCacheBackend`."""
 
-    def follow(self, position: str | None, wait: float) -> Heard: ...
+    def follow(self, position: str | None, wait: float, *, own: bool = False) -> Heard: ...
 
 
 @runtime_checkable

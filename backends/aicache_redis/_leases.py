@@ -12,15 +12,22 @@ from aicache_redis._scripts import FILL, LEASE, RELEASE, RENEW, Script
 
 __all__ = [
     "KEPT_NOTICES",
+    "Conditions",
     "Step",
     "begin_following",
     "fill",
+    "fill_in_steps",
     "follow",
     "heard",
+    "holder_of",
+    "is_denied",
+    "is_unknown",
     "lease",
+    "lease_in_steps",
     "leased",
     "milliseconds",
     "notice",
+    "owned_in_steps",
     "release",
     "renew",
 ]
@@ -29,6 +36,8 @@ KEPT_NOTICES: Final = 10_000
 """How many the feed keeps; whoever has not read for longer than that forgets everything."""
 
 Command = tuple[Any, ...]
+Conditions = list[tuple[bytes, tuple[bytes | None, ...]]]
+"""Names, and what one of must stand there."""
 
 _WRITER: Final = b"w"  # each entry's first field: who wrote it
 _KEY: Final = b"k"
@@ -74,11 +83,55 @@ def leased(reply: Sequence[Any]) -> Leased:
     return Leased(None, None, reply[1], bool(reply[2]))
 
 
-def fill(names: Names, key: str, token: bytes, holder: bytes, data: bytes, ttl: float | None) -> Step:
-    """Store a value while its token stands."""
+def lease_in_steps(names: Names, key: str, token: bytes, life: int, holder: bytes, lock: float) -> list[Command]:
+    """The same where EVAL is denied and the value was not there: the second reply is the token, the last the holder."""
     value = names.value(key)
-    life: bytes | int = b"" if ttl is None else milliseconds(ttl)
-    return Step(FILL, (value, names.token(value), names.lock(value)), token, holder, data, life)
+    beside, own = names.token(value), names.lock(value)
+    commands: list[Command] = [("SET", beside, token, "NX", "PX", life), ("GET", beside), ("PEXPIRE", beside, life)]
+    if holder:
+        commands += [("SET", own, holder, "NX", "PX", milliseconds(lock)), ("GET", own)]
+    return commands
+
+
+def fill(names: Names, key: str, token: bytes, holder: bytes, store: Command) -> Step:
+    """Store a value by its SET while its token stands."""
+    value = names.value(key)
+    _, _, data, *life = store
+    return Step(FILL, (value, names.token(value), names.lock(value)), token, holder, data, life[1] if life else b"")
+
+
+def fill_in_steps(
+    names: Names, key: str, token: bytes, holder: bytes, store: Command
+) -> tuple[Conditions, list[Command]]:
+    """The same where EVAL is denied: what must hold, and what is to be done then."""
+    value = names.value(key)
+    conditions: Conditions = [(names.token(value), (token,))]
+    if not holder:
+        return conditions, [store]
+    return [*conditions, (names.lock(value), (holder, None))], [store, ("UNLINK", names.lock(value))]
+
+
+def owned_in_steps(step: Step) -> tuple[Conditions, list[Command]]:
+    """What `renew` or `release` does, where EVAL is denied."""
+    lock, holder = step.keys[0], step.arguments[0]
+    kept: Command = ("PEXPIRE", lock, step.arguments[1]) if step.script is RENEW else ("UNLINK", lock)
+    return [(lock, (holder,))], [kept]
+
+
+def holder_of(holder: str | None) -> bytes:
+    """A holder as it is written; empty: none."""
+    return b"" if holder is None else encoded(holder)
+
+
+def is_unknown(error: BaseException | None) -> bool:
+    """Whether the server does not know a script yet."""
+    return str(error).startswith("NOSCRIPT")
+
+
+def is_denied(error: BaseException | None) -> bool:
+    """Whether the server lets nobody, or not us, run scripts."""
+    said = str(error).lower()
+    return said.startswith("noperm") or "unknown command" in said
 
 
 def renew(names: Names, key: str, holder: bytes, lock: float) -> Step:

@@ -49,7 +49,7 @@ FILL: Final = _script(
     if holder and holder ~= ARGV[2] then return 0 end
     if ARGV[4] == '' then redis.call('SET', KEYS[1], ARGV[3])
     else redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]) end
-    if holder then redis.call('DEL', KEYS[3]) end
+    if holder then redis.call('UNLINK', KEYS[3]) end
     return 1
     """
 )
@@ -66,7 +66,7 @@ RENEW: Final = _script(
 RELEASE: Final = _script(
     """
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-    return redis.call('DEL', KEYS[1])
+    return redis.call('UNLINK', KEYS[1])
     """
 )
 """KEYS: lock. ARGV: the holder. 1: it had it."""
