@@ -35,7 +35,7 @@ def scenarios() -> list[Scenario]:
 
 
 def _all(value: Any) -> list[Contender]:
-    from aicache import Codec, JsonSerializer, ZlibCompressor
+    from aicache import Codec, JsonSerializer, NullCompressor, ZlibCompressor
 
     def contender(name: str, dumps: Dumps, loads: Loads, note: str, *, is_floor: bool = False) -> Contender:
         async def opened() -> AsyncGenerator[Run]:
@@ -57,6 +57,8 @@ def _all(value: Any) -> list[Contender]:
 
     return [
         aicache("aicache", Codec(), "msgpack, lz4 from 1 KiB up, BLAKE2b over header, key and body"),
+        aicache("aicache, without msgspec", Codec(_without_msgspec()), "the same bytes, made without the extra `fast`"),
+        aicache("aicache, uncompressed", Codec(compressor=NullCompressor()), "the same without lz4"),
         aicache("aicache, signed", Codec(secrets=SECRETS), "the same, keyed"),
         aicache("aicache, encrypted", Codec(secrets=SECRETS, encrypt=True), "and AES-256-GCM"),
         aicache("aicache, json + zlib", Codec(JsonSerializer(), ZlibCompressor()), "the same envelope"),
@@ -71,6 +73,14 @@ def _all(value: Any) -> list[Contender]:
         contender("msgpack", msgpack.packb, msgpack.unpackb, "no compression, no check, few types"),
         contender("floor: msgpack + BLAKE2b", _tagged, _untagged, "what a checked envelope costs", is_floor=True),
     ]
+
+
+def _without_msgspec() -> Any:
+    from aicache.codecs import msgpack as engines
+
+    serializer: Any = engines.MsgpackSerializer()
+    serializer._encode, serializer._decode = engines._encode, engines._decode  # noqa: SLF001 as where it is missing
+    return serializer
 
 
 def _tagged(value: Any) -> bytes:

@@ -17,126 +17,146 @@ holds.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Container, Mapping
 from hashlib import blake2b
 from hmac import compare_digest
 from math import inf
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from aicache.errors import EnvelopeError
 
-__all__ = ["ENCRYPTED", "KEYED", "PLAIN", "Envelope", "bound_to", "header_of", "open_envelope", "seal_envelope"]
+__all__ = [
+    "CIPHER_OVERHEAD",
+    "ENCRYPTED",
+    "HEADER_SIZE",
+    "KEYED",
+    "PLAIN",
+    "UNSIGNED",
+    "Envelope",
+    "kind_of",
+    "open_envelope",
+    "parts_of",
+    "seal_envelope",
+    "signed_with",
+]
 
 PLAIN: Final = 0
 KEYED: Final = 1
 ENCRYPTED: Final = 3  # what is encrypted is keyed too
 
-_HEADER: Final = struct.Struct(">2sBBBBHQffII")
+_KIND: Final = struct.Struct(">2sBBBBH")  # up to the header's size: the same in all that are written alike
+_FIXED: Final = struct.Struct(f">{_KIND.size}sQffII")
+_LENGTH: Final = struct.Struct(">I")
 _MAGIC: Final = b"\xac\x1c"
 _VERSION: Final = 1
 _TAG_SIZE: Final = 16
-_SMALLEST: Final = _HEADER.size + _TAG_SIZE
-_EXTENSION: Final = {PLAIN: 0, KEYED: 1, ENCRYPTED: 13}
+CIPHER_OVERHEAD: Final = 16  # of AES-GCM
+_SMALLEST: Final = _FIXED.size + _TAG_SIZE
+HEADER_SIZE: Final = {PLAIN: _FIXED.size, KEYED: _FIXED.size + 1, ENCRYPTED: _FIXED.size + 13}
 _PERSON: Final = b"aicache-env-v1"
-_UNKEYED: Final = blake2b(digest_size=_TAG_SIZE, person=_PERSON)  # to be copied: it costs less than to begin anew
 _LONGEST: Final = 3e38  # seconds that a 32-bit float holds
 
-
-Envelope: TypeAlias = tuple[int, int, float, "float | None", float, int, bytes, bytes, bytes]
-"""What an envelope says, once its tag holds.
-
-Serializer, compressor, created, fresh_for, stale_for, raw_size, extension, header and body.
+Envelope: TypeAlias = tuple[bytes, float, "float | None", float, int, bytes, bytes]
+"""What an envelope says, once its tag holds: its kind, created, fresh_for, stale_for, raw_size, body, and what is under
+the tag besides, which begins with the header.
 """
 
 
-def bound_to(header: bytes, key: str) -> bytes:
-    """The header and the cache key, so that neither can run into the other."""
-    name = key.encode("utf-8", "surrogatepass")
-    return header + len(name).to_bytes(4, "big") + name
-
-
-def header_of(
-    *,
-    serializer: int,
-    compressor: int,
-    created: float,
-    fresh_for: float | None,
-    stale_for: float,
-    raw_size: int,
-    body_size: int,
-    flags: int = PLAIN,
-    extension: bytes = b"",
-) -> bytes:
-    """The header's bytes, the extension included."""
-    fresh = inf if fresh_for is None or fresh_for > _LONGEST else fresh_for
-    size = _HEADER.size + len(extension)
-    when = max(0, round(created * 1000))
-    fixed = _HEADER.pack(
-        _MAGIC,
-        _VERSION,
-        serializer,
-        compressor,
-        flags,
-        size,
-        when,
-        fresh,
-        min(stale_for, _LONGEST),
-        raw_size,
-        body_size,
-    )
-    return fixed + extension
-
-
-def seal_envelope(key: str, header: bytes, body: bytes, secret: bytes = b"") -> bytes:
-    """Header, tag and body."""
-    return b"".join((header, _tag(key, header, body, secret), body))
-
-
-def open_envelope(key: str, data: bytes, *, flags: int, secrets: dict[int, bytes]) -> Envelope:
-    """What is in `data`, if it is whole and was sealed for `key`; raises `EnvelopeError` with the reason.
-
-    `flags`: what this reader demands; the bytes only say which of its `secrets` they were sealed with.
+def signed_with(secret: bytes) -> Any:
+    """BLAKE2b as it begins under `secret`; nothing: under none. It is copied for each tag: that costs less than to
+    begin anew.
     """
-    if len(data) < _SMALLEST:
-        raise EnvelopeError("truncated", f"{len(data)} bytes")
-    magic, version, serializer, compressor, found, size, created, fresh, stale, raw_size, body_size = (
-        _HEADER.unpack_from(data)
-    )
+    return blake2b(digest_size=_TAG_SIZE, key=secret, person=_PERSON)
+
+
+UNSIGNED: Final = signed_with(b"")
+
+
+def kind_of(serializer: int, compressor: int, flags: int = PLAIN) -> bytes:
+    """How the header begins."""
+    return _KIND.pack(_MAGIC, _VERSION, serializer, compressor, flags, HEADER_SIZE[flags])
+
+
+def parts_of(kind: bytes, flags: int) -> tuple[int, int]:
+    """The serializer and the compressor of an envelope that begins with `kind`; raises `EnvelopeError` where it is none
+    that a reader which demands `flags` can read.
+    """
+    magic, version, serializer, compressor, found, size = _KIND.unpack(kind)
     if magic != _MAGIC:
         raise EnvelopeError("magic", "not an envelope")
     if version != _VERSION:
         raise EnvelopeError("version", f"version {version}")
     if found != flags:
         raise EnvelopeError("policy", f"flags {found}, this reader demands {flags}")
-    if size != _HEADER.size + _EXTENSION[flags]:
+    if size != HEADER_SIZE[flags]:
         raise EnvelopeError("header", f"a header of {size} bytes")
-    start = size + _TAG_SIZE
-    if len(data) != start + body_size:
-        raise EnvelopeError("truncated", f"{len(data)} bytes of {start + body_size}")
-    header, body = data[:size], data[start:]
-    secret = b""
+    return serializer, compressor
+
+
+def seal_envelope(
+    key: str,
+    body: bytes,
+    kind: bytes,
+    created: float,
+    fresh_for: float | None,
+    stale_for: float,
+    raw_size: int,
+    extension: bytes = b"",
+    signing: Any = UNSIGNED,
+    encrypt: Callable[[bytes, bytes], bytes] | None = None,
+) -> bytes:
+    """Header, tag and body.
+
+    `kind` comes from `kind_of` and `signing` from `signed_with`. `encrypt` makes of the body, and of the header with
+    the cache key, what is stored in place of the body.
+    """
+    if fresh_for is None or fresh_for > _LONGEST:
+        fresh_for = inf
+    if stale_for > _LONGEST:
+        stale_for = _LONGEST
+    when = round(created * 1000) if created > 0 else 0
+    size = len(body) if encrypt is None else len(body) + CIPHER_OVERHEAD
+    header = _FIXED.pack(kind, when, fresh_for, stale_for, raw_size, size) + extension
+    name = key.encode("utf-8", "surrogatepass")
+    bound = header + _LENGTH.pack(len(name)) + name
+    if encrypt is not None:
+        body = encrypt(body, bound)
+    digest = signing.copy()
+    digest.update(bound)
+    digest.update(body)
+    return b"".join((header, digest.digest(), body))
+
+
+def open_envelope(key: str, data: bytes, flags: int, signing: Mapping[int, Any], known: Container[bytes]) -> Envelope:
+    """What is in `data`, if it is whole and was sealed for `key`; raises `EnvelopeError` with the reason.
+
+    `flags`: what this reader demands. `signing`: what `signed_with` made of each of its secrets, by number; the bytes
+    only say which of them they were sealed with. `known`: kinds that `parts_of` has passed before.
+    """
+    size = len(data)
+    if size < _SMALLEST:
+        raise EnvelopeError("truncated", f"{size} bytes")
+    kind, created, fresh, stale, raw_size, body_size = _FIXED.unpack_from(data)
+    if kind not in known:
+        parts_of(kind, flags)
+    end = HEADER_SIZE[flags]
+    start = end + _TAG_SIZE
+    if size != start + body_size:
+        raise EnvelopeError("truncated", f"{size} bytes of {start + body_size}")
     if flags:
-        if header[_HEADER.size] not in secrets:
-            raise EnvelopeError("secret", f"secret {header[_HEADER.size]} is not known here")
-        secret = secrets[header[_HEADER.size]]
-    if not compare_digest(data[size:start], _tag(key, header, body, secret)):
+        number = data[_FIXED.size]
+        if number not in signing:
+            raise EnvelopeError("secret", f"secret {number} is not known here")
+        digest = signing[number].copy()
+    else:
+        digest = UNSIGNED.copy()
+    body, name = data[start:], key.encode("utf-8", "surrogatepass")
+    bound = data[:end] + _LENGTH.pack(len(name)) + name
+    digest.update(bound)
+    digest.update(body)
+    found, tag = data[end:start], digest.digest()
+    if found != tag if not flags else not compare_digest(found, tag):  # where there is no secret, time tells nothing
         raise EnvelopeError("tag", "damaged, or sealed for another key or with another secret")
     if not (fresh >= 0 and stale >= 0):  # NaN too
         raise EnvelopeError("times", "a life that is not a number of seconds")
-    return (
-        serializer,
-        compressor,
-        created / 1000,
-        None if fresh == inf else fresh,
-        stale,
-        raw_size,
-        header[_HEADER.size :],
-        header,
-        body,
-    )
-
-
-def _tag(key: str, header: bytes, body: bytes, secret: bytes) -> bytes:
-    digest = blake2b(digest_size=_TAG_SIZE, key=secret, person=_PERSON) if secret else _UNKEYED.copy()
-    digest.update(bound_to(header, key))
-    digest.update(body)
-    return digest.digest()
+    return kind, created / 1000, None if fresh == inf else fresh, stale, raw_size, body, bound

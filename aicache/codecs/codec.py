@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
 from aicache._kernel.envelope import (
     ENCRYPTED,
+    HEADER_SIZE,
     KEYED,
     PLAIN,
-    bound_to,
-    header_of,
+    UNSIGNED,
+    kind_of,
     open_envelope,
+    parts_of,
     seal_envelope,
+    signed_with,
 )
 from aicache.codecs.compressors import Lz4Compressor, NullCompressor, ZlibCompressor, ZstdCompressor, default_compressor
-from aicache.codecs.encryption import Cipher, checked_secrets, tag_keys
-from aicache.codecs.json import JsonSerializer
+from aicache.codecs.encryption import NONCE_SIZE, Cipher, checked_secrets, tag_keys
 from aicache.codecs.msgpack import MsgpackSerializer
 from aicache.codecs.numbered import is_number
 from aicache.errors import ConfigurationError, EnvelopeError, InvalidArgumentError, SerializationError
@@ -25,7 +27,9 @@ from aicache.protocols import Compressor, Serializer
 
 __all__ = ["Codec", "Opened", "Packed"]
 
-_CIPHER_OVERHEAD: Final = 16
+_made: Final[Callable[..., Any]] = tuple.__new__  # a named tuple in half the time of its own constructor
+
+_Way = tuple[Callable[[bytes], Any], Callable[[bytes, int], bytes] | None]  # loads; decompress, where it is compressed
 
 
 class Packed(NamedTuple):
@@ -86,15 +90,18 @@ class Codec:
         self._max_stored = max_stored
         self._max_raw = max_raw
         self._serializers: dict[int, Serializer] = {}
-        self._loads: dict[int, Callable[[bytes], Any]] = {}  # bound once, and not for each entry
         self._compressors: dict[int, Compressor] = {}
         for part in (*accept, self.serializer, self.compressor):
             self._accept(part)
         known = checked_secrets(secrets or {})
         self._writes_with = next(iter(known), 0)
-        self._tag_keys = tag_keys(known)
+        self._signing = {number: signed_with(key) for number, key in tag_keys(known).items()}
+        self._signs_with = self._signing.get(self._writes_with, UNSIGNED)
         self._cipher = Cipher(known) if encrypt else None
         self._flags = ENCRYPTED if encrypt else KEYED if known else PLAIN
+        self._extension = bytes([self._writes_with]) if known else b""
+        self._kinds: dict[int, bytes] = {}  # how a header begins, by compressor
+        self._ways: dict[bytes, _Way] = {}  # and what it takes to read one that begins so: found once, not each time
 
     def _accept(self, part: Serializer | Compressor) -> None:
         for verbs, table in ((("dumps", "loads"), self._serializers), (("compress", "decompress"), self._compressors)):
@@ -131,10 +138,9 @@ class Codec:
 
     def pack(self, raw: bytes) -> Packed:
         """The serialized value as a body, for any number of envelopes."""
-        body = self.compressor.compress(raw)
-        if body is None:
-            return Packed(raw, 0, len(raw))
-        return Packed(body, self.compressor.id, len(raw))
+        body, size = self.compressor.compress(raw), len(raw)
+        packed: Packed = _made(Packed, (raw, 0, size) if body is None else (body, self.compressor.id, size))
+        return packed
 
     def seal(
         self, key: str, packed: Packed, *, created: float, fresh_for: float | None, stale_for: float = 0.0
@@ -144,28 +150,22 @@ class Codec:
         `created`: seconds since the epoch. `fresh_for`: seconds from then; None: no expiry. `stale_for`: seconds after
         that.
         """
-        body, cipher, extension = packed.body, self._cipher, b""
-        if self._flags:
-            extension = bytes([self._writes_with])
-            if cipher is not None:
-                extension += cipher.nonce()
-        header = header_of(
-            serializer=self.serializer.id,
-            compressor=packed.compressor,
-            created=created,
-            fresh_for=fresh_for,
-            stale_for=stale_for,
-            raw_size=packed.raw_size,
-            body_size=len(body) + (_CIPHER_OVERHEAD if cipher else 0),
-            flags=self._flags,
-            extension=extension,
+        body, compressor, raw_size = packed
+        kind = self._kinds.get(compressor) or self._kind(compressor)
+        extension, encrypt = self._extension, None
+        if self._cipher is not None:
+            nonce = self._cipher.nonce()
+            extension, encrypt = extension + nonce, partial(self._cipher.encrypt, self._writes_with, nonce)
+        sealed = seal_envelope(
+            key, body, kind, created, fresh_for, stale_for, raw_size, extension, self._signs_with, encrypt
         )
-        if cipher is not None:
-            body = cipher.encrypt(self._writes_with, extension[1:], body, bound_to(header, key))
-        sealed = seal_envelope(key, header, body, self._tag_keys.get(self._writes_with, b""))
         if len(sealed) > self._max_stored:
             raise SerializationError(f"the envelope takes {len(sealed)} bytes, over max_stored={self._max_stored}")
         return sealed
+
+    def _kind(self, compressor: int) -> bytes:
+        kind = self._kinds[compressor] = kind_of(self.serializer.id, compressor, self._flags)
+        return kind
 
     # -- reading
 
@@ -173,15 +173,22 @@ class Codec:
         """What is in the envelope; raises `EnvelopeError` with the reason, and nothing else, whatever `data` is."""
         if len(data) > self._max_stored:
             raise EnvelopeError("limit", f"{len(data)} bytes stored, over {self._max_stored}")
-        serializer, compressor, created, fresh_for, stale_for, raw_size, extension, header, body = open_envelope(
-            key, data, flags=self._flags, secrets=self._tag_keys
+        ways = self._ways
+        kind, created, fresh_for, stale_for, raw_size, body, bound = open_envelope(
+            key, data, self._flags, self._signing, ways
         )
         if raw_size > self._max_raw:
             raise EnvelopeError("limit", f"{raw_size} bytes of value, over {self._max_raw}")
-        loads = self._loads.get(serializer) or self._loads_of(serializer)
+        loads, decompress = ways.get(kind) or self._way(kind)
         if self._cipher is not None:
-            body = self._decrypted(key, extension, header, body, self._cipher)
-        raw = body if compressor == 0 else self._decompressed(compressor, body, raw_size)
+            body = self._decrypted(body, bound, self._cipher)
+        if decompress is None:
+            raw = body
+        else:
+            try:
+                raw = decompress(body, raw_size)
+            except Exception as error:  # each library has its own
+                raise EnvelopeError("decompress", f"{type(error).__name__}: {error}") from error
         if len(raw) != raw_size:
             raise EnvelopeError("decompress", f"{len(raw)} bytes instead of {raw_size}")
         try:
@@ -190,24 +197,25 @@ class Codec:
             raise
         except Exception as error:  # a serializer may raise anything on bytes that it did not make
             raise EnvelopeError("parse", f"{type(error).__name__}: {error}") from error
-        return Opened(value, raw, loads, created, fresh_for, stale_for, compressor != 0)
+        opened: Opened = _made(Opened, (value, raw, loads, created, fresh_for, stale_for, decompress is not None))
+        return opened
 
-    def _decrypted(self, key: str, extension: bytes, header: bytes, body: bytes, cipher: Cipher) -> bytes:
+    def _decrypted(self, body: bytes, bound: bytes, cipher: Cipher) -> bytes:
+        end = HEADER_SIZE[ENCRYPTED]
+        start = end - NONCE_SIZE
         try:
-            return cipher.decrypt(extension[0], extension[1:], body, bound_to(header, key))
+            return cipher.decrypt(bound[start - 1], bound[start:end], body, bound)
         except Exception as error:  # cryptography's InvalidTag
             raise EnvelopeError("cipher", type(error).__name__) from error
 
-    def _decompressed(self, number: int, body: bytes, raw_size: int) -> bytes:
-        compressor = self._compressors.get(number) or self._compressor(number)
-        try:
-            return compressor.decompress(body, raw_size)
-        except Exception as error:  # each library has its own
-            raise EnvelopeError("decompress", f"{type(error).__name__}: {error}") from error
-
-    def _loads_of(self, number: int) -> Callable[[bytes], Any]:
-        loads = self._loads[number] = (self._serializers.get(number) or self._serializer(number)).loads
-        return loads
+    def _way(self, kind: bytes) -> _Way:
+        serializer, compressor = parts_of(kind, self._flags)
+        loads = (self._serializers.get(serializer) or self._serializer(serializer)).loads
+        decompress = None
+        if compressor:
+            decompress = (self._compressors.get(compressor) or self._compressor(compressor)).decompress
+        way = self._ways[kind] = loads, decompress
+        return way
 
     def _serializer(self, number: int) -> Serializer:
         found = _shipped_serializer(number)
@@ -224,6 +232,8 @@ class Codec:
 
 @cache
 def _shipped_serializer(number: int) -> Serializer | None:
+    from aicache.codecs.json import JsonSerializer  # only where something was written by it
+
     kinds: dict[int, Callable[[], Serializer]] = {1: MsgpackSerializer, 2: JsonSerializer}
     return kinds[number]() if number in kinds else None
 

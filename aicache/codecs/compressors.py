@@ -55,15 +55,16 @@ class Lz4Compressor(_Compressor):
 
     def __init__(self, min_size: int = _MIN_SIZE) -> None:
         super().__init__(min_size)
-        self._block: Any = _imported("lz4.block", "lz4")
+        block: Any = _imported("lz4.block", "lz4")
+        self._shrink, self._expand = block.compress, block.decompress
 
     def _compress(self, data: bytes) -> bytes:
-        packed: bytes = self._block.compress(data, store_size=False)
+        packed: bytes = self._shrink(data, "default", False)  # by position: names cost a tenth of its time
         return packed
 
     def decompress(self, data: bytes, max_size: int) -> bytes:
         """The original bytes; raises where they are more than `max_size`."""
-        raw: bytes = self._block.decompress(data, uncompressed_size=max_size)
+        raw: bytes = self._expand(data, max_size)
         return raw
 
 

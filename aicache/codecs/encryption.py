@@ -10,7 +10,7 @@ from typing import Any, Final
 from aicache.codecs.numbered import is_number
 from aicache.errors import ConfigurationError, MissingExtraError
 
-__all__ = ["Cipher", "checked_secrets", "tag_keys"]
+__all__ = ["NONCE_SIZE", "Cipher", "checked_secrets", "tag_keys"]
 
 NONCE_SIZE: Final = 12
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from threading import local
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
 from aicache.codecs.budget import HARMLESS, check_budget
-from aicache.codecs.rich import VECTOR, Reader, Writer, checked_types
+from aicache.codecs.vectors import VECTOR
 from aicache.errors import EnvelopeError, InvalidArgumentError, SerializationError
+
+if TYPE_CHECKING:
+    from aicache.codecs.rich import Writer
 
 __all__ = ["MsgpackSerializer"]
 
@@ -24,7 +27,7 @@ _RICH: Final = b"\xc1"
 _LONG: Final = 16
 _LEAVES: Final = frozenset({str, int, float, bool, type(None), bytes})
 
-_unpack: Final = msgpack.unpackb
+_Engine = tuple[Callable[[Any], bytes], Callable[[bytes], Any]]  # encode, decode
 
 
 class MsgpackSerializer:
@@ -48,64 +51,122 @@ class MsgpackSerializer:
             raise InvalidArgumentError(f"max_depth must be from 1 to 500, got {max_depth!r}")
         if max_items < 1:
             raise InvalidArgumentError(f"max_items must be at least 1, got {max_items!r}")
-        self._types = checked_types(types)
-        self._writer = Writer(self._types, max_depth)
         self._max_depth = max_depth
         self._max_items = max_items
-        self._packers = local()
-        self._decode = _fast_decoder()
+        self._types: dict[int, type] = {}
+        if types:
+            from aicache.codecs.rich import checked_types
+
+            self._types = checked_types(types)
+        self._writer: Writer | None = None
+        self._encode: Callable[[Any], bytes] | None = None
+        self._decode: Callable[[bytes], Any] | None = None
 
     def dumps(self, value: Any) -> bytes:
         """The bytes; raises `SerializationError`, whose `path` says where, for what cannot be kept exactly."""
-        raw: bytes | None = None
-        if _is_plain(value, self._max_depth):
-            try:
-                raw = self._packer().pack(value)
-            except (OverflowError, UnicodeEncodeError):  # an int beyond 64 bits, a lone surrogate
-                raw = None
-        if raw is None:
-            try:
-                raw = _RICH + msgpack.packb(self._writer.convert(value), unicode_errors="surrogatepass")
-            except RecursionError as error:
-                raise SerializationError("the value holds itself; break the circle") from error
-        if len(raw) > HARMLESS:
-            try:
-                self._check(raw)
-            except EnvelopeError as over:
-                raise SerializationError(f"the value has {over}; split it, or raise max_items") from over
+        if not _is_plain(value, self._max_depth):
+            return self._rich(value)
+        try:
+            raw = (self._encode or self._engine()[0])(value)
+        except (OverflowError, UnicodeEncodeError):  # an int beyond 64 bits, a lone surrogate
+            return self._rich(value)
+        if len(raw) > HARMLESS and len(raw) > self._max_items:  # no item takes less than a byte
+            self._check_own(raw)
         return raw
 
     def loads(self, data: bytes) -> Any:
         """The value; raises whatever goes wrong on bytes that `dumps` did not make, `EnvelopeError` over a limit."""
         if len(data) > HARMLESS:
-            self._check(data)
+            return self._loads_large(data)
+        if data[0] == 0xC1:
+            return self._loads_rich(data)
+        try:
+            return (self._decode or self._engine()[1])(data)
+        except Exception:  # a lone surrogate is read here, and what is wrong is said
+            return _decode(data)
+
+    # -- what is rich, and what is large
+
+    def _rich(self, value: Any) -> bytes:
+        if self._writer is None:
+            from aicache.codecs.rich import Writer  # its types, only where there are values of them
+
+            self._writer = Writer(self._types, self._max_depth)
+        try:
+            raw = _RICH + msgpack.packb(self._writer.convert(value), unicode_errors="surrogatepass")
+        except RecursionError as error:
+            raise SerializationError("the value holds itself; break the circle") from error
+        if len(raw) > HARMLESS:
+            self._check_own(raw)
+        return raw
+
+    def _loads_rich(self, data: bytes) -> Any:
+        from aicache.codecs.rich import Reader
+
+        return Reader(self._types).read(memoryview(data)[1:])
+
+    def _loads_large(self, data: bytes) -> Any:
         if data[:1] == _RICH:
-            return Reader(self._types).read(memoryview(data)[1:])
-        if self._decode is not None:
+            self._check(data)
+            return self._loads_rich(data)
+        if len(data) <= self._max_items:  # so it has no more items than it may; its depth shows sooner once it is made
             try:
-                return self._decode(data)
+                value = (self._decode or self._engine()[1])(data)
             except Exception:
-                pass  # a lone surrogate is read below, and what is wrong is said there
-        return _unpack(data, strict_map_key=False, unicode_errors="surrogatepass", ext_hook=_no_extension)
+                pass
+            else:
+                if _is_plain(value, self._max_depth):
+                    return value
+        self._check(data)
+        try:
+            return (self._decode or self._engine()[1])(data)
+        except Exception:
+            return _decode(data)
 
     def _check(self, raw: bytes) -> None:
         check_budget(raw, 1 if raw[:1] == _RICH else 0, self._max_depth, self._max_items)
 
-    def _packer(self) -> Any:
-        packer = getattr(self._packers, "packer", None)
-        if packer is None:  # one for each thread: it has a buffer of its own
-            packer = self._packers.packer = msgpack.Packer()
-        return packer
+    def _check_own(self, raw: bytes) -> None:
+        try:
+            self._check(raw)
+        except EnvelopeError as over:
+            raise SerializationError(f"the value has {over}; split it, or raise max_items") from over
+
+    def _engine(self) -> _Engine:
+        engine = self._encode, self._decode = _engine()
+        return engine
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Who packs and unpacks
 
 
 @cache
-def _fast_decoder() -> Callable[[bytes], Any] | None:
-    """msgspec's, where it is installed (extra `fast`): the same values in half the time."""
+def _engine() -> _Engine:
+    """msgspec's, where it is installed (extra `fast`): the same bytes and the same values in half the time.
+
+    It is imported with the first value, not with the cache: that takes longer than all the rest.
+    """
     try:
-        from msgspec.msgpack import Decoder
+        from msgspec.msgpack import Decoder, Encoder
     except ImportError:
-        return None
-    return Decoder(ext_hook=_no_extension).decode
+        return _encode, _decode
+    return Encoder().encode, Decoder(ext_hook=_no_extension).decode
+
+
+_packers: Final = local()
+
+
+def _encode(value: Any) -> bytes:
+    packer = getattr(_packers, "packer", None)
+    if packer is None:  # one for each thread: it has a buffer of its own
+        packer = _packers.packer = msgpack.Packer()
+    raw: bytes = packer.pack(value)
+    return raw
+
+
+def _decode(data: bytes) -> Any:
+    return msgpack.unpackb(data, strict_map_key=False, unicode_errors="surrogatepass", ext_hook=_no_extension)
 
 
 def _is_plain(value: Any, depth: int) -> bool:

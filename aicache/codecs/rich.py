@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
-from struct import pack, unpack
 from typing import Any, Final, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,17 +20,15 @@ from zoneinfo import ZoneInfo
 import msgpack
 
 from aicache.codecs.numbered import is_number
+from aicache.codecs.vectors import VECTOR, floats_of, packed_floats
 from aicache.errors import ConfigurationError, SerializationError
 
-__all__ = ["VECTOR", "Reader", "Writer", "checked_types"]
+__all__ = ["Reader", "Writer", "checked_types"]
 
 _INT, _BYTEARRAY, _DATETIME, _DATE, _TIME, _TIMEDELTA, _DECIMAL, _UUID, _FLOATS = range(1, 10)
 _TUPLE, _SET, _FROZENSET, _DICT, _ENUM, _DATACLASS, _NDARRAY, _NUMPY = range(32, 40)
 _CONTAINERS: Final = frozenset(range(32, 40))
 _NUMBERS: Final = "biufcmM"  # the kinds of numpy that are plain bytes
-
-VECTOR: Final = 32
-"""From how many floats on a list of nothing else is kept as 8 bytes for each, twice as fast as one by one."""
 
 _pack: Final = msgpack.packb
 _unpack: Final = msgpack.unpackb
@@ -111,10 +108,11 @@ class Writer:
         return _ext(_INT, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
     def _list(self, value: list[Any], path: str, depth: int) -> Any:
-        count = len(value)
-        if count >= VECTOR and type(value[0]) is float and list(map(type, value)).count(float) == count:
-            self._deeper(path, depth)
-            return _ext(_FLOATS, pack(f"<{count}d", *value))
+        if len(value) >= VECTOR and type(value[0]) is float:
+            packed = packed_floats(value)
+            if packed is not None:
+                self._deeper(path, depth)
+                return _ext(_FLOATS, packed)
         return self._items(value, path, depth, [])
 
     def _items(self, value: Any, path: str, depth: int, out: list[Any]) -> list[Any]:
@@ -306,10 +304,6 @@ def _time_again(content: bytes) -> time:
     return time(hour, minute, second, micro, _zone_again(zone), fold=fold)
 
 
-def _floats_again(content: bytes) -> list[float]:
-    return list(unpack(f"<{len(content) // 8}d", content))
-
-
 def _date_again(content: bytes) -> date:
     year, month, day = _unpack(content)
     return date(year, month, day)
@@ -329,5 +323,5 @@ _SCALARS: Final[dict[int, Callable[[bytes], Any]]] = {
     _TIMEDELTA: _timedelta_again,
     _DECIMAL: lambda b: Decimal(b.decode()),
     _UUID: lambda b: UUID(bytes=b),
-    _FLOATS: _floats_again,
+    _FLOATS: floats_of,
 }

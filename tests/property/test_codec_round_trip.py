@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from aicache import (
     ZlibCompressor,
     ZstdCompressor,
 )
-from aicache.codecs.msgpack import _fast_decoder
+from aicache.codecs import msgpack as engines
 from aicache.errors import SerializationError
 from aicache.testing.payloads import json_payloads, payloads, same
 
@@ -57,24 +58,44 @@ def test_what_is_accepted_comes_back(serializer: str, compressor: str, mode: str
     check()
 
 
-@given(value=payloads())
-def test_the_fast_decoder_and_the_other_say_the_same(value):
+def with_and_without_msgspec() -> tuple[MsgpackSerializer, MsgpackSerializer]:
+    """One that packs with it, as the extra `fast` comes with the tests, and one that does without."""
     fast, other = MsgpackSerializer(), MsgpackSerializer()
-    assert fast._decode is not None  # the extra `fast` comes with the tests
-    other._decode = None
+    assert fast._engine()[0].__self__.__class__.__module__.startswith("msgspec")
+    other._encode, other._decode = engines._encode, engines._decode
+    return fast, other
+
+
+@given(value=payloads() | json_payloads())
+def test_with_and_without_msgspec_the_bytes_and_the_values_are_the_same(value):
+    fast, other = with_and_without_msgspec()
     stored = other.dumps(value)
-    assert same(fast.loads(stored), other.loads(stored))
+    assert fast.dumps(value) == stored
+    assert same(fast.loads(stored), value)
+    assert same(other.loads(stored), value)
 
 
-def test_without_the_extra_the_other_decoder_is_used(monkeypatch):
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary()
+
+
+@given(value=st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(SCALARS, inner), max_leaves=20))
+def test_what_other_programs_pack_is_read_the_same_with_and_without_msgspec(value):
+    fast, other = with_and_without_msgspec()
+    stored = msgpack.packb(value)
+    assert same(fast.loads(stored), value)
+    assert same(other.loads(stored), value)
+
+
+def test_without_the_extra_msgpack_alone_is_used(monkeypatch):
     monkeypatch.setitem(sys.modules, "msgspec.msgpack", None)
-    _fast_decoder.cache_clear()
+    engines._engine.cache_clear()
     try:
         serializer = MsgpackSerializer()
+        assert serializer._engine() == (engines._encode, engines._decode)
     finally:
-        _fast_decoder.cache_clear()
-    assert serializer._decode is None
-    assert serializer.loads(serializer.dumps({"a": [1, "\ud800"]})) == {"a": [1, "\ud800"]}
+        engines._engine.cache_clear()
+    for value in ({"a": [1, "\ud800"]}, {"a": [1, b"b", None, 0.5]}, [2**64]):
+        assert same(serializer.loads(serializer.dumps(value)), value)
 
 
 @given(value=payloads())

@@ -12,14 +12,13 @@ PROBE = """
 import json, resource, sys, time, tracemalloc, zlib
 import lz4.block, msgpack
 from aicache import Codec, Lz4Compressor
-from aicache._kernel.envelope import header_of, seal_envelope
+from aicache._kernel.envelope import kind_of, seal_envelope
 from aicache.codecs import ZstdCompressor
 from aicache.errors import EnvelopeError
 
 def sealed(body, serializer=1, compressor=0, raw_size=None):
-    header = header_of(serializer=serializer, compressor=compressor, created=1.0, fresh_for=None, stale_for=0.0,
-                       raw_size=len(body) if raw_size is None else raw_size, body_size=len(body))
-    return seal_envelope("key", header, body)
+    return seal_envelope("key", body, kind_of(serializer, compressor), created=1.0, fresh_for=None, stale_for=0.0,
+                         raw_size=len(body) if raw_size is None else raw_size)
 
 zeros = bytes(100 * 2**20)
 maps = b"\\xdd" + (8 * 2**20 - 100).to_bytes(4, "big") + b"\\x80" * (8 * 2**20 - 100)

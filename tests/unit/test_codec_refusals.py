@@ -12,7 +12,13 @@ import numpy
 import pytest
 
 from aicache import Codec, JsonSerializer, MsgpackSerializer, NullCompressor
-from aicache.errors import ConfigurationError, InvalidArgumentError, MissingExtraError, SerializationError
+from aicache.errors import (
+    ConfigurationError,
+    EnvelopeError,
+    InvalidArgumentError,
+    MissingExtraError,
+    SerializationError,
+)
 
 
 class Text(str):
@@ -117,6 +123,46 @@ def test_too_many_items_are_refused_in_writing_and_in_reading(serializer):
         serializer.dumps(list(range(80_000)))
     with pytest.raises(Exception, match="more than 70000 items"):
         serializer.loads(type(serializer)().dumps(list(range(80_000))))
+
+
+@pytest.mark.parametrize("size", [1_000, 70_000, 300_000], ids=["small", "large", "larger than max_items"])
+@pytest.mark.parametrize("key", ["k", (1,)], ids=["plain", "rich"])
+def test_too_deep_is_refused_in_writing_and_where_it_is_large_in_reading(key, size):
+    def nested(levels):
+        value = {key: "x" * size}
+        for _ in range(levels - 1):
+            value = [value]
+        return value
+
+    writer, reader = MsgpackSerializer(max_depth=40), MsgpackSerializer(max_depth=30)
+    assert reader.loads(reader.dumps(nested(29))) == nested(29)
+    with pytest.raises(SerializationError, match="30 levels"):
+        reader.dumps(nested(32))
+    if size > 64 * 1024:
+        with pytest.raises(EnvelopeError, match="deeper than 30 levels") as refused:
+            reader.loads(writer.dumps(nested(32)))
+        assert refused.value.reason == "budget"
+
+
+def test_a_list_twice_in_itself_is_refused_before_it_grows():
+    twice: list = []
+    twice += [twice, twice]
+    for serializer in (MsgpackSerializer(), MsgpackSerializer(max_depth=500), JsonSerializer()):
+        with pytest.raises(SerializationError):
+            serializer.dumps(twice)
+
+
+def test_what_is_refused_leaves_nothing_behind_in_the_codec():
+    codec = Codec()
+    whole = codec.seal("k", codec.pack(codec.dumps("v")), created=0, fresh_for=None)
+    codec.open("k", whole)
+    for serializer in range(256):
+        for compressor in range(0, 256, 5):
+            other = whole[:3] + bytes([serializer, compressor]) + whole[5:]
+            if other != whole:
+                with pytest.raises(EnvelopeError, match="tag"):
+                    codec.open("k", other)
+    assert len(codec._ways) == 1
 
 
 def test_too_large_is_refused_in_both_directions():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+import struct
 import sys
 import threading
 
@@ -12,6 +13,7 @@ import numpy
 import pytest
 
 from aicache import JsonSerializer, MsgpackSerializer
+from aicache.codecs import vectors
 from aicache.errors import SerializationError
 from aicache.testing.payloads import same
 
@@ -195,3 +197,24 @@ def test_a_serializer_is_safe_from_many_threads(chosen):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_floats_are_little_endian_whatever_the_machine(order, monkeypatch):
+    numbers = [1.5, -0.0, 5e-324]
+    content = struct.pack("<3d", *numbers)
+    assert vectors.packed_floats(numbers) == content
+    if order != sys.byteorder:  # what this machine takes for its own order is then the other
+        content = struct.pack(">3d" if sys.byteorder == "little" else "<3d", *numbers)
+    monkeypatch.setattr(sys, "byteorder", order)
+    assert same(vectors.floats_of(content), numbers)
+
+
+@pytest.mark.parametrize("other", [1, True, None, numpy.float64(0.5), "0.5"], ids=repr)
+@pytest.mark.parametrize("at", [0, 20, -1])
+def test_one_item_that_is_no_float_makes_a_list_no_vector(other, at):
+    numbers = [0.5] * 40
+    numbers[at] = other
+    again = serializer.loads(serializer.dumps(numbers))
+    assert [type(item) for item in again] == [type(item) for item in numbers]
+    assert again == numbers
