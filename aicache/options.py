@@ -44,7 +44,7 @@ def check_ttl(ttl: object, name: str = "ttl") -> float | None:
     """Return `ttl`, or raise: it is None (no expiry) or a number of seconds above 0; infinity is None."""
     if ttl is None:
         return None
-    if isinstance(ttl, bool) or not isinstance(ttl, int | float):
+    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)):
         raise InvalidTypeError(f"{name} must be seconds as an int or a float, or None for no expiry, got {ttl!r}")
     if not ttl > 0:  # NaN too
         raise InvalidArgumentError(

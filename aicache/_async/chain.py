@@ -52,6 +52,9 @@ class Chain:
         self.wants_lives = False
         self.needs_raw: bool = any(tier.needs_raw for tier in self.tiers)
         self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
+        only = self.tiers[0] if len(self.tiers) == 1 else None
+        self.alone = only if isinstance(only, EntryTier) and only.options.read and only.options.write else None
+        """The one tier there is, where it is in this process: nothing has to be waited for."""
 
     def listen(self, events: Events) -> None:
         """Have what happens here and in the tiers told; a tier that is a cache of its own has listeners of its own."""
@@ -71,7 +74,10 @@ class Chain:
         self, value: object, created: float, ttl: float | None, cost: float | None = None, stale_for: float = 0.0
     ) -> Item:
         """An item of this chain; raises `SerializationError` where it must be serialized and cannot."""
-        item = Item(value, None, self._thaw, created, ttl, cost=cost, stale_for=0.0 if ttl is None else stale_for)
+        item = Item(value, None, self._thaw, created, ttl)
+        item.cost = cost
+        if ttl is not None:
+            item.stale_for = stale_for
         if self.needs_raw or (self.isolates and not item.immutable):
             item.raw = self.codec.dumps(value)
         return item
@@ -172,6 +178,16 @@ class Chain:
         for tier in self._writers:
             await self._store(tier, items, granted)
         self.counters.overtaken += sum([not granted[key].holds for key in items])
+
+    def keep(self, tier: EntryTier, key: str, item: Item) -> None:
+        """`write` of one item at once, where `tier` is `alone`."""
+        try:
+            stored = self.fence.overwrite(tier.put, key, item)
+        except BaseException:
+            tier.drop([key])  # it may hold what is no longer true
+            raise
+        if stored and self.counters.events is not None:
+            self.counters.events.tell("store", key, tier=tier.counters.name)
 
     async def write(self, items: Mapping[str, Item]) -> None:
         """Store what the caller says; whatever else is on its way under these keys is older, and is not stored."""

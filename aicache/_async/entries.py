@@ -35,6 +35,7 @@ class EntryTier:
         self.counters = TierCounters(name)
         self.counters.source = backend
         self.needs_raw = bool(options.min_bytes or options.max_bytes is not None)
+        self._isolates = backend.isolates
         self.can_clear = supports(backend, SupportsClear)
         self.can_scan = supports(backend, SupportsScan)
         self._codec = codec
@@ -64,19 +65,22 @@ class EntryTier:
 
     async def store(self, items: Mapping[str, Item], passes: Mapping[str, Pass], *, is_fill: bool) -> int:  # noqa: ARG002 nothing overtakes it
         """Keep those whose pass holds and that fit; returns how many."""
-        stored = sum([passes[key].store(partial(self._put, key, item)) for key, item in items.items()])
-        self.counters.writes += stored
-        return stored
+        return sum([passes[key].store(self.put, key, item) for key, item in items.items()])
 
-    def _put(self, key: str, item: Item) -> bool:
-        options, raw = self.options, item.raw
+    def put(self, key: str, item: Item) -> bool:
+        """Keep one item at once, whatever was there; False, with nothing left under the key, where it does not fit."""
+        raw, max_ttl = item.raw, self.options.max_ttl
         size = size_in_memory(item.value) if raw is None else len(raw)
-        fits = size >= options.min_bytes and (options.max_bytes is None or size <= options.max_bytes)
+        fits = not self.needs_raw or self._is_within_bounds(size)
         if fits:
-            share = item.immutable or raw is None or not self.backend.isolates
-            value, thaw = (item.value, None) if share else (raw, item.thaw)
-            ttl, stale_for = lives(item.ttl, item.stale_for, options.max_ttl)
-            kept = {"stale": stale_for} if stale_for and self._stale is not None else {}
+            value, thaw, ttl = item.value, None, item.ttl
+            if raw is not None and self._isolates and not item.immutable:
+                value, thaw = raw, item.thaw
+            kept: dict[str, Any] = {}
+            if item.stale_for or max_ttl is not None:
+                ttl, stale_for = lives(ttl, item.stale_for, max_ttl)
+                if stale_for and self._stale is not None:
+                    kept["stale"] = stale_for
             fits = self.backend.put(
                 key,
                 value,
@@ -88,14 +92,20 @@ class EntryTier:
                 cost=item.cost,
                 **kept,
             )
-        if not fits:
+        if fits:
+            self.counters.writes += 1
+        else:
             self.counters.skip([key], "size")
             self.backend.drop(key)
         return fits
 
+    def _is_within_bounds(self, size: int) -> bool:
+        most = self.options.max_bytes
+        return size >= self.options.min_bytes and (most is None or size <= most)
+
     def describe(self) -> str:
         """What this tier really does, in one line."""
-        kept = "mutable values apart" if self.backend.isolates else "the very objects stored"
+        kept = "mutable values apart" if self._isolates else "the very objects stored"
         return f"{self.counters.name}: {type(self.backend).__name__} in this process, keeps {kept}{said(self.options)}"
 
     def drop(self, keys: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Any
 
 from aicache._kernel.counters import Counters
@@ -26,10 +27,11 @@ _current: ContextVar[Flight | None] = ContextVar("aicache_flight", default=None)
 class Flight:
     """One load of one key or more, with the futures of those who wait for it."""
 
-    __slots__ = ("completes", "landed", "offered", "passes", "task", "timers", "waiters", "waits_for")
+    __slots__ = ("completes", "landed", "offered", "passes", "task", "timers", "waiters", "waiting", "waits_for")
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self.waiters: dict[str, list[asyncio.Future[Item | None]]] = {key: [] for key in keys}
+        self.waiters: dict[str, dict[asyncio.Future[Item | None], None]] = {key: {} for key in keys}  # in order
+        self.waiting = 0
         self.passes: Mapping[str, Pass] = {}
         self.waits_for: list[Flight] = []
         self.task: asyncio.Task[dict[str, Item]] | None = None
@@ -62,20 +64,37 @@ class Flight:
         """Whether this load waits for `other`, through any number of loads."""
         return self is other or any(flight.reaches(other) for flight in self.waits_for)
 
+    def board(self, key: str, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Item | None]:
+        """What one more caller waits on; each must `leave`."""
+        future: asyncio.Future[Item | None] = loop.create_future()
+        self.waiters[key][future] = None
+        self.waiting += 1
+        if key in self.offered:
+            future.set_result(self.offered[key])
+        return future
+
     def leave(self, key: str, future: asyncio.Future[Item | None]) -> None:
         """One caller waits no longer; nobody left means that nobody wants the answer."""
-        if future.done() and not future.cancelled():
+        if not future.done():
+            future.cancel()
+        elif not future.cancelled():
             future.exception()  # seen: nobody else will look
-        future.cancel()
-        waiting = self.waiters[key]
-        if future in waiting:
-            waiting.remove(future)
-        if not (self.landed or self.completes) and self.task is not None and not any(self.waiters.values()):
+        if self.landed:
+            return
+        del self.waiters[key][future]
+        self.waiting -= 1
+        if not (self.waiting or self.completes) and self.task is not None:
             self.landed = True  # whoever asks from now on starts afresh
             self.task.cancel()
 
 
 Load = Callable[[Flight, list[str]], Coroutine[Any, Any, dict[str, Item]]]
+
+
+def _outer() -> Flight | None:
+    """The load that this code is a part of."""
+    flight = _current.get()
+    return None if flight is None or flight.landed else flight
 
 
 class Flights:
@@ -86,42 +105,52 @@ class Flights:
         self._counters = counters
         self._table: dict[tuple[asyncio.AbstractEventLoop, str], Flight] = {}
 
-    async def run(self, keys: Sequence[str], load: Load, policy: Policy) -> dict[str, tuple[Item | None, bool]]:
-        """Each key's item (None: the load did not bring it), and whether it came from a load that was under way
-        already.
+    async def run(
+        self, key: str, policy: Policy, load: Callable[..., Coroutine[Any, Any, dict[str, Item]]], *arguments: Any
+    ) -> tuple[Item | None, bool]:
+        """The key's item (None: the load did not bring it), and whether it came from a load that was under way already.
 
-        `load` is called with a flight and the keys that nobody is loading, if there are any. Raises what it raised.
+        `load` is called with the arguments, a flight and the key in a list, if nobody is loading it. Raises what it
+        raised.
         """
         loop = asyncio.get_running_loop()
-        outer = _current.get()
-        if outer is not None and outer.landed:
-            outer = None
-        joined: dict[str, Flight] = {}
-        mine: list[str] = []
-        for key in keys:
-            flight = self._table.get((loop, key))
-            if flight is None or not flight.may_be_joined(key):
-                mine.append(key)
-            elif outer is not None and flight.reaches(outer):
-                raise ReentrantLoadError(
-                    f"the factory that loads {key!r} waits for {key!r} itself; call the inner function directly"
-                )
-            else:
-                joined[key] = flight
+        outer = _outer()
+        flight = self._to_join(loop, key, outer)
+        joins = flight is not None
+        if flight is None:
+            flight = self._start(loop, [key], partial(load, *arguments))
+            flight.completes = policy.abandoned == "complete"
+        else:
+            self._counters.joins += 1
+            if self._counters.events is not None:
+                self._counters.events.tell("join", key)
+        future = flight.board(key, loop)
+        if outer is not None:
+            outer.waits_for.append(flight)
+        try:
+            return await future, joins
+        finally:
+            flight.leave(key, future)
+            if outer is not None:
+                outer.waits_for.remove(flight)
+
+    async def run_many(self, keys: Sequence[str], policy: Policy, load: Load) -> dict[str, tuple[Item | None, bool]]:
+        """The same for several; `load` is called with a flight and the keys that nobody is loading, if there are
+        any.
+        """
+        loop = asyncio.get_running_loop()
+        outer = _outer()
+        joined = {key: flight for key in keys if (flight := self._to_join(loop, key, outer)) is not None}
         self._counters.joins += len(joined)
         if self._counters.events is not None:
             self._counters.events.tell_of("join", list(joined))
         boarded = dict(joined)
+        mine = [key for key in keys if key not in joined]
         if mine:
             flight = self._start(loop, mine, load)
             flight.completes = policy.abandoned == "complete"
             boarded.update(dict.fromkeys(mine, flight))
-        waiting: dict[str, asyncio.Future[Item | None]] = {}
-        for key in keys:
-            waiting[key] = loop.create_future()
-            boarded[key].waiters[key].append(waiting[key])
-            if key in boarded[key].offered:
-                waiting[key].set_result(boarded[key].offered[key])
+        waiting = {key: boarded[key].board(key, loop) for key in keys}
         if outer is not None:
             outer.waits_for.extend(boarded.values())
         try:
@@ -132,6 +161,17 @@ class Flights:
             if outer is not None:
                 for flight in boarded.values():
                     outer.waits_for.remove(flight)
+
+    def _to_join(self, loop: asyncio.AbstractEventLoop, key: str, outer: Flight | None) -> Flight | None:
+        """The load of the key that is under way; raises where the load that asks is a part of it."""
+        flight = self._table.get((loop, key))
+        if flight is None or not flight.may_be_joined(key):
+            return None
+        if outer is not None and flight.reaches(outer):
+            raise ReentrantLoadError(
+                f"the factory that loads {key!r} waits for {key!r} itself; call the inner function directly"
+            )
+        return flight
 
     def start(self, key: str, load: Load) -> bool:
         """Load in the background, unless that is under way; say whether it was begun."""
@@ -155,14 +195,16 @@ class Flights:
             for timer in flight.timers:
                 timer.cancel()
             error = LoadCancelledError("the load was cancelled") if task.cancelled() else task.exception()
+            items = task.result() if error is None else {}
             for key, waiting in flight.waiters.items():
                 if self._table.get((loop, key)) is flight:
                     del self._table[loop, key]
+                item = items.get(key)
                 for future in waiting:
                     if future.done():
                         continue
                     if error is None:
-                        future.set_result(task.result().get(key))
+                        future.set_result(item)
                     else:
                         future.set_exception(error)
 

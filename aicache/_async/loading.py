@@ -47,16 +47,15 @@ class Loads:
     def item(self, value: object, ttl: float | None, cost: float | None, asked: Call) -> Item:
         """An item of this cache; raises `SerializationError`."""
         policy = asked.policy
-        return self._chain.item(
-            value, self._wall_clock(), jittered(ttl, policy.jitter, self._random()), cost, policy.stale_for
-        )
+        if policy.jitter:
+            ttl = jittered(ttl, policy.jitter, self._random())
+        return self._chain.item(value, self._wall_clock(), ttl, cost, policy.stale_for)
 
     async def obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> tuple[Item, bool]:
         """The item, found or loaded or stale, and whether by a load that was under way already."""
         policy = asked.policy
-        load = partial(self._load_one, factory, asked, False)
         while True:
-            item, joined = (await self._flights.run([key], load, policy))[key]
+            item, joined = await self._flights.run(key, policy, self._load_one, factory, asked, False)
             if item is None:
                 continue  # the load of many that this joined did not bring the key
             if item.tier is not None:
@@ -70,7 +69,7 @@ class Loads:
         self, keys: Sequence[str], factory: Callable[..., Any], asked: Call
     ) -> dict[str, tuple[Item | None, bool]]:
         """The same for many; None for those that the factory did not bring."""
-        got = await self._flights.run(keys, partial(self._load_many, factory, asked), asked.policy)
+        got = await self._flights.run_many(keys, asked.policy, partial(self._load_many, factory, asked))
         for key, (item, _) in got.items():
             if item is not None and not item.is_fresh:
                 self._served_stale(key, item)

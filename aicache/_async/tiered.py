@@ -100,6 +100,7 @@ class TieredCache:
     def _stand_on(self, chain: Chain) -> None:
         self._refreshes = self._policy.refresh_ahead is not None
         chain.wants_lives = bool(self._policy.stale_for or self._refreshes)
+        self._asks_nobody = chain.alone is not None and self._events is None
         self._chain = chain
         self._loads = Loads(chain, self._flights, self._throttle, self._wall_clock, self._random)
         self._entry, self._peek, self._front_clock, self._front = front_of(chain, self._events, self._wall_clock)
@@ -150,6 +151,10 @@ class TieredCache:
             thaw = entry.thaw
             return entry.value if thaw is None else thaw(entry.value)
         self._check_open()
+        if self._asks_nobody:
+            self._front.misses += 1
+            self._counters.misses += 1
+            return default
         found = await self._chain.look(key)
         return default if isinstance(found, str) else found.value
 
@@ -178,7 +183,11 @@ class TieredCache:
         self._check_open()
         ttl = self._policy.ttl if ttl is UNSET else check_ttl(ttl)
         item = self._loads.item(value, ttl, checked_cost(cost, value), self._call)
-        await self._chain.write({check_key(key): item})
+        alone = self._chain.alone
+        if alone is None:
+            await self._chain.write({check_key(key): item})
+        else:
+            self._chain.keep(alone, check_key(key), item)
 
     async def delete(self, key: str) -> bool:
         """Forget the key in every tier; say whether any of them had it."""
@@ -423,11 +432,11 @@ class TieredCache:
         if self._loads.is_due(left, asked):
             self._loads.refresh(key, factory, asked)
 
-    async def _obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> tuple[Item, bool]:
+    def _obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> Awaitable[tuple[Item, bool]]:
         self._check_open()
         check_key(key)
         check_factory(factory)
-        return await self._loads.obtain(key, factory, asked)
+        return self._loads.obtain(key, factory, asked)
 
     def _check_open(self) -> None:
         if self._flights.closed:

@@ -16,6 +16,8 @@ Cost: TypeAlias = "float | Callable[[Any], float] | None"
 
 def checked_cost(cost: object, value: object) -> float | None:
     """The cost of making `value` again: None, a number from 0 up, or what a function says of the value; else raises."""
+    if cost is None:
+        return None
     said: object = cost(value) if callable(cost) else cost
     if said is None:
         return None

@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 __all__ = ["Fence", "Pass", "Passes"]
+
+T = TypeVar("T")
 
 
 class _Slot:
@@ -50,10 +53,10 @@ class Pass:
             self._epoch = self.slot.epoch
             return True
 
-    def store(self, put: Callable[[], bool]) -> bool:
+    def store(self, put: Callable[..., bool], *arguments: Any) -> bool:
         """Call `put`, which must not wait, if the pass holds; nothing can revoke it in between."""
         with self._lock:
-            return self.holds and put()
+            return self.slot.epoch == self._epoch and put(*arguments)
 
 
 class Passes(dict[str, Pass]):
@@ -92,6 +95,14 @@ class Fence:
                     slot.holders += 1
                     granted[key] = Pass(slot, lock)
         return granted
+
+    def overwrite(self, put: Callable[[str, T], bool], key: str, item: T) -> bool:
+        """Call `put`, which must not wait, and revoke every pass of the key with it; none can be taken in between."""
+        with self._lock:
+            slot = self._slots.get(key)
+            if slot is not None:
+                slot.epoch += 1
+            return put(key, item)
 
     def leave(self, granted: Passes) -> None:
         """Give passes back."""

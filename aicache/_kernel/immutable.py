@@ -28,6 +28,8 @@ def is_immutable(value: object) -> bool:
 
 def size_in_memory(value: object) -> int:
     """About how many bytes a live value takes; built-in containers are entered, up to 10,000 objects."""
+    if type(value) in _ATOMS:
+        return getsizeof(value)
     total, left, stack = 0, _COUNTED, [value]
     while stack and left:
         item: Any = stack.pop()

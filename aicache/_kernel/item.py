@@ -79,4 +79,4 @@ class Item:
 
         A mutable value that could not be serialized is shared too: there is nothing to make another from.
         """
-        return self.value if self.immutable or self.raw is None else self.thaw(self.raw)
+        return self.value if self.raw is None or self.immutable else self.thaw(self.raw)

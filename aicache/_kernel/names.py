@@ -1,23 +1,28 @@
 """Remembers the keys of the last calls of a function, so that a call like one of them is named without a digest.
 
-Two calls are alike only where their arguments are equal and of the same types, all the way down. What tells is
-`marshal`, which is only written here, never read: each value with its type and its length, so two different calls of
-built-in values are different bytes. The one thing that it takes for another is a buffer, which it writes as bytes. So a
-call with bytes in it is not remembered, and then no buffer can be taken for one that is.
+Two calls are alike only where their arguments are equal and of the same types, all the way down. Where all of them are
+plain values, `functools.lru_cache` tells, which looks at the type of each. It takes 0.0 and -0.0 for one, so the sign
+of a zero (a temperature, mostly) is looked at here. Where there is a list, a dict or a tuple, `marshal` tells, which is
+only written here, never read: each value with its type and its length, so two different calls of built-in values are
+different bytes. The one thing that it takes for another is a buffer, which it writes as bytes. So a call with bytes in
+it is not remembered, and then no buffer can be taken for one that is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from marshal import dumps
-from typing import Any, Final
+from math import copysign
+from sys import getsizeof
+from typing import Any, Final, NamedTuple
 
 __all__ = ["Names"]
 
-_VERSION: Final = 2  # later ones write what is interned, or comes twice, in another way
+_VERSION: Final = 4  # it writes what is interned, or comes twice, in more ways than one: each of them is remembered
 _MOST: Final = 16_384
 _LONGEST: Final = 16 * 1024
-_EXACT: Final = frozenset({str, int, float, bool, type(None)})
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class Names:
@@ -28,16 +33,32 @@ class Names:
     be looked at before `of` is called, which does not look there.
     """
 
-    __slots__ = ("_keys", "_make", "_remembers", "texts")
+    __slots__ = ("_is_plain", "_keys", "_make", "_plain", "_remembers", "texts")
 
     def __init__(self, make: Callable[..., str], *, remembers: bool) -> None:
         self._make = make
         self._remembers = remembers
+        self._is_plain = remembers  # a guess, right for a function that is always called in the same way
+        self._plain = lru_cache(_MOST, typed=True)(self._plain_key)
         self._keys: dict[bytes, str] = {}
         self.texts: dict[str, str] = {}
 
     def of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """The key of the call."""
+        if self._is_plain and (kwargs or len(args) != 1 or type(args[0]) is not str):
+            try:
+                known: Any = self._plain(*args, **kwargs)
+            except Exception:  # whatever it is, and be it an argument's own: it is raised below, if it is an error
+                self._is_plain = False
+            else:
+                if type(known) is str:
+                    return known
+                found: _WithZeros = known
+                for name in found.zeros:
+                    if copysign(1.0, kwargs[name]) < 0:
+                        break
+                else:
+                    return found.key
         if not self._remembers:
             return self._make(*args, **kwargs)
         try:
@@ -52,7 +73,41 @@ class Names:
                     _remember(self.texts, args[0], key)
                 else:
                     _remember(self._keys, call, key)
+                    self._is_plain = _are_plain(args, kwargs)
         return key
+
+    def _plain_key(self, /, *args: Any, **kwargs: Any) -> str | _WithZeros:
+        """The key of a call of plain values; raises where it is none, so that nothing is remembered."""
+        if not _are_plain(args, kwargs):
+            raise _NotPlainError
+        key = self._make(*args, **kwargs)
+        zeros = [name for name, value in kwargs.items() if _is_zero(value)]
+        return _WithZeros(key, zeros) if zeros else key
+
+
+class _WithZeros(NamedTuple):
+    """The key of a call, and those of its keywords that are 0.0."""
+
+    key: str
+    zeros: list[str]
+
+
+class _NotPlainError(Exception):
+    """A call is not one of a few plain values."""
+
+
+def _are_plain(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    values = (*args, *kwargs.values())
+    return (
+        all(type(value) in _PLAIN for value in values)
+        and not any(map(_is_zero, args))
+        and not any(_is_zero(value) and copysign(1.0, value) < 0 for value in kwargs.values())
+        and sum(map(getsizeof, values)) <= _LONGEST
+    )
+
+
+def _is_zero(value: Any) -> bool:
+    return type(value) is float and not value
 
 
 def _remember(keys: dict[Any, str], call: Any, key: str) -> None:
@@ -67,4 +122,4 @@ def _is_exact(value: Any) -> bool:
         return all(map(_is_exact, value)) and all(map(_is_exact, value.values()))
     if kind is list or kind is tuple:
         return all(map(_is_exact, value))
-    return kind in _EXACT
+    return kind in _PLAIN

@@ -11,8 +11,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, copy_context
+from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from aicache._kernel.counters import Counters
 from aicache._kernel.fence import Pass
@@ -120,11 +121,19 @@ class Flights:
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
 
-    def run(self, keys: Sequence[str], load: Load, policy: Policy) -> dict[str, tuple[Item | None, bool]]:
-        """Each key's item (None: the load did not bring it), and whether it came from a load that was under way
-        already.
+    def run(
+        self, key: str, policy: Policy, load: Callable[..., dict[str, Item]], *arguments: Any
+    ) -> tuple[Item | None, bool]:
+        """The key's item (None: the load did not bring it), and whether it came from a load that was under way already.
 
-        `load` is called with a flight and the keys that nobody is loading, if there are any. Raises what it raised.
+        `load` is called with the arguments, a flight and the key in a list, if nobody is loading it. Raises what it
+        raised.
+        """
+        return self.run_many([key], policy, partial(load, *arguments))[key]
+
+    def run_many(self, keys: Sequence[str], policy: Policy, load: Load) -> dict[str, tuple[Item | None, bool]]:
+        """The same for several; `load` is called with a flight and the keys that nobody is loading, if there are
+        any.
         """
         outer = _current.get()
         if outer is not None and outer.landed:
@@ -197,7 +206,7 @@ class Flights:
         if stale is not None:
             return stale
         if flight.interrupted:
-            return self.run([key], load, policy)[key][0]
+            return self.run(key, policy, load)[0]
         if flight.error is not None:
             raise flight.error
         return flight.items.get(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import enum
+from marshal import loads
 
 import pytest
 from hypothesis import example, given
@@ -76,11 +77,42 @@ def test_a_call_like_the_last_one_takes_no_digest():
     assert remembering.texts == {"text": "key 3"}
 
 
+def test_a_call_of_plain_values_like_an_earlier_one_takes_no_digest():
+    made = []
+    remembering = Names(lambda *args, **kwargs: made.append((args, kwargs)) or make(*args, **kwargs), remembers=True)
+    calls = [((word,), {"t": t}) for word in ("a", "b") for t in (0.5, 0.0, 0, False, 1, 1.0, True, None, "")]
+    keys = [remembering.of(*call) for call in calls * 2]
+    assert keys == [make(*args, **kwargs) for args, kwargs in calls] * 2
+    assert len(set(keys)) == len(calls)
+    assert made == calls
+
+
+@pytest.mark.parametrize("zeros", [(0.0, -0.0), (-0.0, 0.0)])
+def test_the_sign_of_a_zero_counts(zeros):
+    remembering = Names(make, remembers=True)
+    for _ in range(2):
+        for zero in zeros:
+            assert remembering.of(("text",), {"t": zero}) == make("text", t=zero)
+            assert remembering.of(("text", zero), {}) == make("text", zero)
+
+
+def test_an_argument_that_raises_when_it_is_hashed_is_refused_like_any_other():
+    class Unhashable:
+        def __hash__(self):
+            raise RuntimeError("no")
+
+    with pytest.raises(KeyEncodingError, match="Unhashable"):
+        Names(make, remembers=True).of((Unhashable(),), {"t": 1})
+
+
 def test_what_cannot_be_told_apart_and_what_is_long_is_not_remembered():
     remembering = Names(make, remembers=True)
     for argument in (b"bytes", [b"bytes"], {"a": b"bytes"}, {"set"}, 1j, "x" * 20_000):
-        remembering.of((argument,), {})
-    assert (remembering._keys, remembering.texts) == ({}, {})
+        for kwargs in ({}, {"t": 0.5}):
+            remembering.of((1,), {})  # and of plain values the next one may be
+            remembering.of((argument,), kwargs)
+    assert remembering._plain.cache_info().currsize == 1
+    assert ([loads(call) for call in remembering._keys], remembering.texts) == ([((1,), {})], {})
 
 
 def test_a_maker_of_the_users_own_is_asked_each_time():
@@ -96,5 +128,7 @@ def test_no_more_are_remembered_than_the_bound(monkeypatch, most):
     for number in range(50):
         remembering.of((str(number),), {})
         remembering.of((number,), {})
+        remembering.of(([number],), {})
+        assert remembering._plain.cache_info().currsize <= most
         assert len(remembering._keys) <= most
         assert len(remembering.texts) <= most

@@ -43,6 +43,18 @@ def test_store_calls_only_while_the_pass_holds():
     assert calls == [1]
 
 
+def test_an_overwrite_revokes_every_pass_of_its_key_and_of_no_other():
+    fence, calls = Fence(), []
+    with fence.enter(["k", "other"]) as granted:
+        assert not fence.overwrite(lambda key, item: calls.append((key, item)) or False, "k", 7)
+        assert (granted["k"].holds, granted["other"].holds) == (False, True)
+        assert fence.overwrite(lambda _key, _item: True, "other", 8)
+        assert not granted["other"].holds
+    assert fence.overwrite(lambda _key, _item: True, "unknown", 9)
+    assert calls == [("k", 7)]
+    assert fence._slots == {}
+
+
 def test_nothing_is_kept_for_a_key_that_nobody_is_busy_with():
     fence = Fence()
     with fence.enter(["a", "a", "b"]), fence.enter(["b"]):

@@ -391,6 +391,41 @@ async def test_the_count_of_hits_and_misses(flavour):
     assert stats.to_dict()["tiers"][0]["hits"] == 2
 
 
+@pytest.mark.parametrize("observed", [False, True])
+async def test_the_counts_of_a_cache_of_one_memory_tier(flavour, observed):
+    told = []
+    cache = flavour.cache(flavour.memory(max_bytes=1000), observers=[told.append] if observed else [])
+    assert await cache.get("k", "missing") == "missing"
+    await cache.set("k", "value", ttl=10)
+    assert await cache.get("k") == "value"
+    await cache.set("k", "x" * 2000)  # too large, and the older value is not left
+    assert await cache.get("k") is None
+    stats = cache.stats()
+    assert (stats.hits, stats.misses) == (1, 2)
+    assert [(tier.hits, tier.misses, tier.writes, tier.skipped) for tier in stats.tiers] == [(1, 2, 1, 1)]
+    assert [event.kind for event in told] == (["miss", "store", "hit", "skip", "miss"] if observed else [])
+    assert await cache.lookup("k") == Lookup(found=False, reason="memory: absent")
+
+
+async def test_a_value_that_its_only_tier_failed_to_overwrite_is_gone(flavour, monkeypatch):
+    memory = flavour.memory()
+    cache = flavour.cache(memory)
+    await cache.set("k", "old")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(memory), "put", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await cache.set("k", "new")
+    assert await cache.get("k") is None
+
+
+async def test_a_ttl_that_is_over_is_a_miss_of_a_cache_of_one_memory_tier(flavour, clock):
+    cache = flavour.cache(flavour.memory(), policy=Policy(ttl=10, stale_if_error=100))
+    await cache.set("k", "value", ttl=10)
+    clock.advance(10)
+    assert await cache.get("k") is None
+    assert (await cache.lookup("k")).reason == "memory: stale"
+
+
 async def test_the_sizes_written_are_counted_as_serialized_and_as_stored(flavour):
     store = flavour.store()
     cache = flavour.cache(store)
