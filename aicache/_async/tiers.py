@@ -178,7 +178,7 @@ class ByteTier:
 
     def _open(self, key: str, data: bytes, left: float | None) -> Item | str:
         try:
-            value, raw, thaw, created, fresh_for, stale_for, compressed = self._codec.open(key, data)
+            value, raw, thaw, created, fresh_for, stale_for, compressed, tags = self._codec.open(key, data)
         except EnvelopeError as refused:
             self.counters.refuse(key, refused.reason)
             return f"refused ({refused.reason})"
@@ -193,7 +193,9 @@ class ByteTier:
                 # The store cannot say; the writer's clock and ours can, as far as they agree. A copy is made by this
                 # word; where there is no time to be stale, it is no miss.
                 left = min(fresh_for, created + fresh_for - self._wall_clock())
-        return Item(value, raw, thaw, created, left, compressed=compressed, stale_for=stale_for)
+        item = Item(value, raw, thaw, created, left, compressed=compressed, stale_for=stale_for)
+        item.tags = tags
+        return item
 
     # -- writing
 

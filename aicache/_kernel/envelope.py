@@ -4,12 +4,13 @@
      2  version     u8   1                            20  stale_for  f32  seconds after that
      3  serializer  u8                                24  raw_size   u32  bytes that the serializer made
      4  compressor  u8   0: not compressed            28  body_size  u32  bytes as stored
-     5  flags       u8   1 keyed, 2 encrypted         32  extension       key id u8 where keyed, nonce 12 where
+     5  flags       u8   1 keyed, 2 encrypted, 4 tags 32  extension       key id u8 where keyed, nonce 12 where
      encrypted 6  header_size u16  the 32 and the extension         tag        16
      8  created     u64  milliseconds since 1970          body
 
 Numbers are big-endian. The tag is BLAKE2b with 16 bytes (RFC 7693) over the header, the length of the cache key (u32),
-the cache key and the body, keyed where there is a secret. The cache key is under the tag, so bytes that came to the
+the cache key and the body, keyed where there is a secret. Where there are tags, the body begins with them: their length
+(u32), and each with its version (see `_kernel/tags`). The cache key is under the tag, so bytes that came to the
 wrong key, through a desynchronised connection, a forked client or a copy, are refused. Nothing is parsed before the tag
 holds.
 """
@@ -31,6 +32,7 @@ __all__ = [
     "HEADER_SIZE",
     "KEYED",
     "PLAIN",
+    "TAGGED",
     "UNSIGNED",
     "Envelope",
     "kind_of",
@@ -38,11 +40,14 @@ __all__ = [
     "parts_of",
     "seal_envelope",
     "signed_with",
+    "with_tags",
+    "without_tags",
 ]
 
 PLAIN: Final = 0
 KEYED: Final = 1
 ENCRYPTED: Final = 3  # what is encrypted is keyed too
+TAGGED: Final = 4  # beside any of these
 
 _KIND: Final = struct.Struct(">2sBBBBH")  # up to the header's size: the same in all that are written alike
 _FIXED: Final = struct.Struct(f">{_KIND.size}sQffII")
@@ -72,25 +77,39 @@ def signed_with(secret: bytes) -> Any:
 UNSIGNED: Final = signed_with(b"")
 
 
-def kind_of(serializer: int, compressor: int, flags: int = PLAIN) -> bytes:
+def kind_of(serializer: int, compressor: int, flags: int = PLAIN, *, tagged: bool = False) -> bytes:
     """How the header begins."""
-    return _KIND.pack(_MAGIC, _VERSION, serializer, compressor, flags, HEADER_SIZE[flags])
+    own = flags | TAGGED if tagged else flags
+    return _KIND.pack(_MAGIC, _VERSION, serializer, compressor, own, HEADER_SIZE[flags])
 
 
-def parts_of(kind: bytes, flags: int) -> tuple[int, int]:
-    """The serializer and the compressor of an envelope that begins with `kind`; raises `EnvelopeError` where it is none
-    that a reader which demands `flags` can read.
+def parts_of(kind: bytes, flags: int) -> tuple[int, int, bool]:
+    """The serializer and the compressor of an envelope that begins with `kind`, and whether it has tags; raises
+    `EnvelopeError` where it is none that a reader which demands `flags` can read.
     """
     magic, version, serializer, compressor, found, size = _KIND.unpack(kind)
     if magic != _MAGIC:
         raise EnvelopeError("magic", "not an envelope")
     if version != _VERSION:
         raise EnvelopeError("version", f"version {version}")
-    if found != flags:
+    if found & ~TAGGED != flags:
         raise EnvelopeError("policy", f"flags {found}, this reader demands {flags}")
     if size != HEADER_SIZE[flags]:
         raise EnvelopeError("header", f"a header of {size} bytes")
-    return serializer, compressor
+    return serializer, compressor, bool(found & TAGGED)
+
+
+def with_tags(tags: bytes, body: bytes) -> bytes:
+    """A body with its tags before it."""
+    return b"".join((_LENGTH.pack(len(tags)), tags, body))
+
+
+def without_tags(body: bytes) -> tuple[bytes, bytes]:
+    """The tags, and the body without them; raises `EnvelopeError`."""
+    start = _LENGTH.size + int.from_bytes(body[: _LENGTH.size], "big")
+    if start > len(body):
+        raise EnvelopeError("tags", f"{start} bytes of tags in {len(body)}")
+    return body[_LENGTH.size : start], body[start:]
 
 
 def seal_envelope(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aicache._kernel.immutable import is_immutable
+from aicache._kernel.tags import NO_TAGS
 
 __all__ = ["Item"]
 
@@ -23,6 +24,7 @@ class Item:
     `skipped`: why it is not stored; None: it is.
     `compressed`: whether it is compressed where it is stored as bytes.
     `packed`: `raw` as compressed for byte stores, once a tier has asked for it.
+    `tags`: its tags, each with the version that it was made under.
     `tier`: the name of the tier that had it; None for one that comes from a caller or a load.
     """
 
@@ -34,6 +36,7 @@ class Item:
         "raw",
         "skipped",
         "stale_for",
+        "tags",
         "thaw",
         "tier",
         "ttl",
@@ -62,6 +65,7 @@ class Item:
         self.stale_for = stale_for
         self.packed: Any = None
         self.skipped: str | None = None
+        self.tags: Mapping[str, bytes] = NO_TAGS
         self.tier: str | None = None
 
     @property

@@ -17,7 +17,10 @@ from aicache._kernel.envelope import (
     parts_of,
     seal_envelope,
     signed_with,
+    with_tags,
+    without_tags,
 )
+from aicache._kernel.tags import NO_TAGS, packed_tags, unpacked_tags
 from aicache.codecs.compressors import Lz4Compressor, NullCompressor, ZlibCompressor, ZstdCompressor, default_compressor
 from aicache.codecs.encryption import NONCE_SIZE, Cipher, checked_secrets, tag_keys
 from aicache.codecs.msgpack import MsgpackSerializer
@@ -30,7 +33,8 @@ __all__ = ["Codec", "Opened", "Packed"]
 # A named tuple in half the time of its own constructor.
 _made: Final[Callable[..., Any]] = tuple.__new__  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
-_Way = tuple[Callable[[bytes], Any], Callable[[bytes, int], bytes] | None]  # loads; decompress, where it is compressed
+_Way = tuple[Callable[[bytes], Any], Callable[[bytes, int], bytes] | None, bool]
+"""How to read one kind of envelope: loads; decompress, where it is compressed; whether it has tags."""
 
 
 class Packed(NamedTuple):
@@ -51,6 +55,7 @@ class Opened(NamedTuple):
     fresh_for: float | None
     stale_for: float
     compressed: bool
+    tags: Mapping[str, bytes] = NO_TAGS
 
 
 class Codec:
@@ -144,15 +149,25 @@ class Codec:
         return packed
 
     def seal(
-        self, key: str, packed: Packed, *, created: float, fresh_for: float | None, stale_for: float = 0.0
+        self,
+        key: str,
+        packed: Packed,
+        *,
+        created: float,
+        fresh_for: float | None,
+        stale_for: float = 0.0,
+        tags: Mapping[str, bytes] = NO_TAGS,
     ) -> bytes:
         """The envelope for `key`; raises `SerializationError` where it would be over `max_stored`.
 
         `created`: seconds since the epoch. `fresh_for`: seconds from then; None: no expiry. `stale_for`: seconds after
-        that.
+        that. `tags`: with the versions under which the value was made.
         """
         body, compressor, raw_size = packed
-        kind = self._kinds.get(compressor) or self._kind(compressor)
+        if tags:
+            body, kind = with_tags(packed_tags(tags), body), self._kind(compressor, tagged=True)
+        else:
+            kind = self._kinds.get(compressor) or self._kind(compressor)
         extension, encrypt = self._extension, None
         if self._cipher is not None:
             nonce = self._cipher.nonce()
@@ -164,8 +179,10 @@ class Codec:
             raise SerializationError(f"the envelope takes {len(sealed)} bytes, over max_stored={self._max_stored}")
         return sealed
 
-    def _kind(self, compressor: int) -> bytes:
-        kind = self._kinds[compressor] = kind_of(self.serializer.id, compressor, self._flags)
+    def _kind(self, compressor: int, *, tagged: bool = False) -> bytes:
+        kind = kind_of(self.serializer.id, compressor, self._flags, tagged=tagged)
+        if not tagged:
+            self._kinds[compressor] = kind
         return kind
 
     # -- reading
@@ -180,9 +197,13 @@ class Codec:
         )
         if raw_size > self._max_raw:
             raise EnvelopeError("limit", f"{raw_size} bytes of value, over {self._max_raw}")
-        loads, decompress = ways.get(kind) or self._way(kind)
+        loads, decompress, tagged = ways.get(kind) or self._way(kind)
         if self._cipher is not None:
             body = self._decrypted(body, bound, self._cipher)
+        tags = NO_TAGS
+        if tagged:
+            packed, body = without_tags(body)
+            tags = unpacked_tags(packed)
         if decompress is None:
             raw = body
         else:
@@ -198,7 +219,7 @@ class Codec:
             raise
         except Exception as error:  # a serializer may raise anything on bytes that it did not make
             raise EnvelopeError("parse", f"{type(error).__name__}: {error}") from error
-        opened: Opened = _made(Opened, (value, raw, loads, created, fresh_for, stale_for, decompress is not None))
+        opened: Opened = _made(Opened, (value, raw, loads, created, fresh_for, stale_for, decompress is not None, tags))
         return opened
 
     def _decrypted(self, body: bytes, bound: bytes, cipher: Cipher) -> bytes:
@@ -210,12 +231,12 @@ class Codec:
             raise EnvelopeError("cipher", type(error).__name__) from error
 
     def _way(self, kind: bytes) -> _Way:
-        serializer, compressor = parts_of(kind, self._flags)
+        serializer, compressor, tagged = parts_of(kind, self._flags)
         loads = (self._serializers.get(serializer) or self._serializer(serializer)).loads
         decompress = None
         if compressor:
             decompress = (self._compressors.get(compressor) or self._compressor(compressor)).decompress
-        way = self._ways[kind] = loads, decompress
+        way = self._ways[kind] = loads, decompress, tagged
         return way
 
     def _serializer(self, number: int) -> Serializer:

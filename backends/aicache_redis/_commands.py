@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from math import ceil, inf
 from typing import Any, Final, cast
 
 from aicache.errors import InvalidArgumentError, InvalidTypeError
-from aicache.options import check_key, check_ttl, check_value
+from aicache.options import check_ttl, check_value
+from aicache_redis._names import Names
 
 __all__ = [
     "CUT",
@@ -42,7 +43,7 @@ CUT: Final = object()
 
 _ANSWERS: Final[set[type]] = {bytes, int}
 _LONGEST: Final = 2**53  # milliseconds; Redis adds them to the time of day in 64 bits
-_GLOB: Final = str.maketrans({char: f"\\{char}" for char in "\\*?[]"})
+_GLOB: Final = re.compile(rb"[\\*?\[\]]")
 
 
 def portions(commands: Sequence[Command]) -> Iterator[tuple[Sequence[Command], int]]:
@@ -50,7 +51,7 @@ def portions(commands: Sequence[Command]) -> Iterator[tuple[Sequence[Command], i
     start = size = 0
     for at, command in enumerate(commands):
         own = weight(command)
-        if at - start == MOST_COMMANDS or (at > start and size + own > MOST_BYTES):
+        if at - start == MOST_COMMANDS or (own and size and size + own > MOST_BYTES):
             yield commands[start:at], size
             start, size = at, 0
         size += own
@@ -62,6 +63,8 @@ def weight(command: Command) -> int:
     """The bytes of a command's value, or what stands for those of a reply that may be large."""
     if command[0] == "SET":
         return len(command[2])
+    if command[0] in ("EVAL", "EVALSHA"):
+        return sum([len(part) for part in command[3:] if isinstance(part, bytes)])
     return MOST_BYTES // 4 if command[0] == "GETRANGE" and command[3] > LOOK + 1 else 0
 
 
@@ -112,23 +115,13 @@ class Commands:
         if max_value_bytes < 1:
             raise InvalidArgumentError(f"max_value_bytes must be at least 1, got {max_value_bytes!r}")
         self.prefix = prefix
-        self._prefix = _bytes(prefix)
-        self._max = max_value_bytes
+        self.names = Names(prefix)
+        self.name = self.names.value
+        self.max_value_bytes = max_value_bytes
         self.look = Look(max_value_bytes if look is None else min(look, max_value_bytes))
         self.whole = Look(max_value_bytes)
         self.oversized = 0
         self.foreign = 0
-
-    def name(self, key: object) -> bytes:
-        """The name of a key on the server."""
-        return self._prefix + _bytes(check_key(key))
-
-    def keys(self, names: Iterable[bytes]) -> Iterator[str]:
-        """The keys behind names on the server; a name that is no text, or the bare prefix, is none that we stored."""
-        for name in names:
-            with suppress(UnicodeDecodeError):
-                if key := name[len(self._prefix) :].decode("utf-8", "surrogatepass"):
-                    yield key
 
     def value(self, reply: bytes | Exception, *, is_whole: bool = False) -> Any:
         """The value in a reply; None where there is none, or one that is too large or of another type; `CUT` where
@@ -142,12 +135,17 @@ class Commands:
         if reply[0] == 0 and not reply.strip(b"\0"):
             reply = reply[:-1]
         if len(reply) > self.look.most:
-            if len(reply) > self._max:
+            if len(reply) > self.max_value_bytes:
                 self.oversized += 1
                 return None
             if not is_whole:
                 return CUT
         return reply
+
+    @staticmethod
+    def is_cut(value: object) -> bool:
+        """Whether only the reply to `whole` can say what the value is."""
+        return value is CUT
 
     def set(self, key: str, value: bytes, ttl: float | None) -> Command:
         """Store a value; raises for one that is too large, or a ttl that the server cannot hold."""
@@ -155,9 +153,10 @@ class Commands:
         if type(ttl) is not float or not 0 < ttl < inf:
             ttl = check_ttl(ttl)
         data = value if type(value) is bytes else check_value(value)
-        if len(data) > self._max:
+        if len(data) > self.max_value_bytes:
             raise InvalidArgumentError(
-                f"value has {len(data)} bytes, over max_value_bytes={self._max}; raise that, or keep it elsewhere"
+                f"value has {len(data)} bytes, over max_value_bytes={self.max_value_bytes}; "
+                "raise that, or keep it elsewhere"
             )
         if not data or (data[0] == 0 and not data.strip(b"\0")):
             data += b"\0"
@@ -212,9 +211,9 @@ class Commands:
         return {**{name: reply[name] for name in names if name in reply}, **own}
 
     def scan(self, cursor: int, prefix: str = "") -> Command:
-        """The next slice of the keys that begin with `prefix`."""
-        return ("SCAN", cursor, "MATCH", _bytes((self.prefix + prefix).translate(_GLOB) + "*"), "COUNT", SLICE)
+        """The next slice of the keys that begin with `prefix`, and of what stands beside them."""
+        return self.names_from(cursor, self.names.value(prefix) if prefix else self.names.prefix)
 
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    def names_from(self, cursor: int, start: bytes) -> Command:
+        """The next slice of the names that begin so."""
+        return ("SCAN", cursor, "MATCH", _GLOB.sub(rb"\\\g<0>", start) + b"*", "COUNT", SLICE)

@@ -38,6 +38,14 @@ async def test_the_documents_user_can_call_every_verb(make, user, url):
     assert await backend.delete("a") is True
     assert await backend.delete_many(["b", "a"]) == 1
     assert (await backend.info())["connected_clients"] >= 1
+    token = (await backend.lease(["d"], seconds=9, holder="me", lock=9))["d"].token
+    assert await backend.renew(["d"], holder="me", lock=9) == {"d"}
+    assert await backend.fill({"d": (b"4", None, token)}, holder="me") == {"d"}
+    await backend.release(["d"], holder="me")
+    begun = await backend.follow(None, 0.01)
+    assert (await backend.follow(begun.position, 0.01)).is_whole
+    assert list(await backend.tag_versions(["t"], create=True)) == ["t"]
+    await backend.invalidate_tags(["t"])
     await backend.clear()
     assert await backend.scan() == []
 
@@ -49,7 +57,13 @@ async def test_the_documents_user_has_nothing_beside_the_prefix(make, user, url)
             await call
 
 
-@pytest.mark.parametrize("command", ["getrange", "set", "unlink", "pttl", "scan", "info", "select"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("getrange", "get", "set", "unlink", "pttl", "pexpire", "scan", "info", "select"),
+        *("xadd", "xread", "xrange"),
+    ],
+)
 async def test_each_command_of_the_documents_user_is_needed(make, user, url, raw, command):
     assert f"+{command}" in user
     raw.execute_command("ACL", "SETUSER", "shop", f"-{command}")
@@ -62,6 +76,9 @@ async def test_each_command_of_the_documents_user_is_needed(make, user, url, raw
         await backend.delete("k")
         await backend.scan()
         await backend.info()
+        await backend.lease(["k"], seconds=9, holder="me", lock=9)
+        await backend.lease(["k"], seconds=9, holder="me", lock=9)
+        await backend.follow((await backend.follow(None, 0.01)).position, 0.01)
 
-    with pytest.raises(BackendError, match=r"NoPermission|NOPERM"):
+    with pytest.raises(BackendError, match=r"NoPermission|NOPERM|ACL failure"):
         await every_verb()

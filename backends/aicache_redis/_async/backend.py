@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from aicache.errors import UnsupportedError
 from aicache_redis._async.link import Links
+from aicache_redis._async.sharing import Sharing
 from aicache_redis._commands import CUT, LOOK, Commands
 from aicache_redis._settings import Settings
 from aicache_redis._url import DEFAULT_URL
@@ -14,7 +15,7 @@ from aicache_redis._url import DEFAULT_URL
 __all__ = ["RedisBackend"]
 
 
-class RedisBackend:
+class RedisBackend(Sharing):
     """Bytes in Redis or Valkey, under a prefix.
 
     `url`: `redis://[user:password@]host:port/db`, `rediss://` for TLS, `unix:///path?db=0`; `valkey://` and
@@ -71,11 +72,11 @@ class RedisBackend:
 
     async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         """Store a value for `ttl` seconds, rounded up to a millisecond."""
-        await self._links.ask(self._commands.set(key, value, ttl))
+        await self._links.write(self._sets({key: (value, ttl)}))
 
     async def delete(self, key: str) -> bool:
         """Forget the key; say whether it was there."""
-        return bool(await self._links.ask(("UNLINK", self._commands.name(key))))
+        return bool(await self.delete_many([key]))
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """The found ones."""
@@ -92,30 +93,22 @@ class RedisBackend:
         replies = await self._links.write([commands.whole.command(commands.name(key)) for key in keys])
         return [commands.value(reply, is_whole=True) for reply in replies]
 
-    async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
-        """The found ones with their remaining seconds (None: no expiry), by the server's clock."""
-        found = self._commands.lives(keys, await self._links.read(self._commands.pairs(keys)))
-        cut = [key for key, (value, _) in found.items() if value is CUT]
-        if cut:
-            replies = await self._links.write(self._commands.pairs(cut, is_whole=True))
-            found |= self._commands.lives(cut, replies, is_whole=True)
-        return {key: pair for key, pair in found.items() if pair[0] is not None}
-
     async def set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
         """Store each value with its own ttl; all are checked before the first is sent."""
-        await self._links.write(self._commands.sets(entries))
+        await self._links.write(self._sets(entries))
 
     async def delete_many(self, keys: Sequence[str]) -> int:
         """How many of the keys were there."""
-        return sum(await self._links.write(self._commands.unlinks(keys)))
+        return await self._unlinked(keys)
 
     async def scan(self, prefix: str = "") -> AsyncIterator[str]:
         """Every key that begins with `prefix`, at least once."""
         cursor = 0
         while True:
             ((cursor, names),) = await self._links.read([self._commands.scan(cursor, prefix)])
-            for key in self._commands.keys(names):
-                yield key
+            for key in map(self._commands.names.key, names):
+                if key is not None:
+                    yield key
             if not int(cursor):
                 return
 
@@ -125,10 +118,17 @@ class RedisBackend:
             raise UnsupportedError(
                 "clear() without a prefix would take every key of the database; give the backend a prefix="
             )
-        cursor = 0
+        # A load that began before must not be stored after: all tokens go before the first value does.
+        for start in (self._commands.names.tokens, self._commands.names.prefix):
+            await self._unlink_from(start)
+        await self._links.write([self._said(is_clear=True)])
+
+    async def _unlink_from(self, start: bytes) -> None:
+        cursor, commands = 0, self._commands
         while True:
-            ((cursor, names),) = await self._links.read([self._commands.scan(cursor)])
-            await self._links.write(self._commands.unlinks_of(names))  # a slice of SCAN may be longer than it should be
+            ((cursor, names),) = await self._links.read([commands.names_from(cursor, start)])
+            doomed = [name for name in names if name != commands.names.feed]
+            await self._links.write(commands.unlinks_of(doomed))  # a slice of SCAN may be longer than it should be
             if not int(cursor):
                 return
 

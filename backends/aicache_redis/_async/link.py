@@ -17,7 +17,8 @@ from aicache.errors import ClosedError
 from aicache_redis._commands import LOOK, MOST_COMMANDS, Command, Look, portions, refusal, weight
 from aicache_redis._lanes.lane import Lane
 from aicache_redis._lanes.passed import PassedLane
-from aicache_redis._settings import Settings, check_client, failure_of
+from aicache_redis._leases import Conditions
+from aicache_redis._settings import Settings, check_client, failure_of, imported
 
 __all__ = ["Links"]
 
@@ -70,6 +71,32 @@ class Links:
             replies += await link.writes_of(size).ask_all(portion, size)
         return self._checked(replies)
 
+    async def follow(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies to commands of which the first waits, on a connection of their own."""
+        return self._checked(await self._here().feed().ask_all(commands, 0))
+
+    async def guarded(self, conditions: Conditions, commands: Sequence[Command]) -> bool:
+        """Carry out commands, all or none, if what stands under some names is what may; say whether they were.
+
+        For servers that deny EVAL: WATCH, MULTI and EXEC, by the library, on a connection that nobody shares.
+        """
+        library = imported("redis")
+        try:
+            async with asyncio.timeout(self.settings.timeout), self._here().client().pipeline() as pipeline:
+                await pipeline.watch(*[name for name, _ in conditions])
+                for name, allowed in conditions:
+                    if await pipeline.execute_command("GET", name) not in allowed:
+                        return False
+                pipeline.multi()
+                for command in commands:
+                    pipeline.execute_command(*command)
+                await pipeline.execute()
+                return True
+        except library.WatchError:
+            return False
+        except Exception as error:
+            raise failure_of(error, self.settings) from error
+
     def _checked(self, replies: list[Any]) -> list[Any]:
         refused = refusal(replies)
         if refused is not None:
@@ -116,6 +143,8 @@ class _Link:
             self.reads = lane = Lane(settings, arguments, loop)
             self._only = lane if settings.max_connections > 1 else None
         self._writes = self.reads
+        self._feed: Lane | PassedLane | None = None
+        self._client: Any = settings.client
         # The connections are closed when the loop shuts down its generators, as `asyncio.run` does at its end.
         self._end = self._until_the_end()
         with suppress(StopIteration):
@@ -130,12 +159,31 @@ class _Link:
             self._writes = Lane(self._settings, self._arguments, self._loop, before)
         return self._writes
 
+    def feed(self) -> Lane | PassedLane:
+        """Where nobody minds waiting."""
+        if self._feed is None:
+            passed = self._settings.client is not None
+            self._feed = (
+                PassedLane(self._settings, self._loop) if passed else Lane(self._settings, self._arguments, self._loop)
+            )
+        return self._feed
+
+    def client(self) -> Any:
+        """A client of the library."""
+        if self._client is None:
+            library = imported("redis.asyncio")
+            self._client = library.Redis(connection_pool=library.ConnectionPool(**self._arguments))
+        return self._client
+
     async def _until_the_end(self) -> AsyncGenerator[None]:
         try:
             yield
         finally:
-            await self.reads.aclose(_CLOSED)
-            await self._writes.aclose(_CLOSED)
+            for lane in (self.reads, self._writes, self._feed):
+                if lane is not None:
+                    await lane.aclose(_CLOSED)
+            if self._client is not self._settings.client:
+                await self._client.aclose(close_connection_pool=True)
 
     async def aclose(self) -> None:
         await self._end.aclose()

@@ -11,6 +11,7 @@ from typing import Any
 
 from aicache.errors import BackendBusyError, BackendError, ClosedError
 from aicache_redis._commands import MOST_COMMANDS, Command, Look, portions, refusal
+from aicache_redis._leases import Conditions
 from aicache_redis._pool.deadline import Deadline, timed
 from aicache_redis._pool.pool import Pool
 from aicache_redis._settings import Settings, check_client, failure_of, imported, is_away
@@ -26,6 +27,7 @@ class Links:
         self._client = settings.client
         self._closed = False
         self._deadline = Deadline()
+        self._watching: Any = None
         if self._client is not None:
             check_client(self._client, is_async=False)
             return
@@ -68,6 +70,42 @@ class Links:
         return replies
 
     write = read
+
+    def follow(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies to commands of which the first waits."""
+        return self.read(commands)
+
+    def guarded(self, conditions: Conditions, commands: Sequence[Command]) -> bool:
+        """Carry out commands, all or none, if what stands under some names is what may; say whether they were.
+
+        For servers that deny EVAL: WATCH, MULTI and EXEC, by the library, on a connection that nobody shares.
+        """
+        library = imported("redis")
+        self._deadline.begin(self.settings.timeout)
+        try:
+            with self._library_client().pipeline() as pipeline:
+                pipeline.watch(*[name for name, _ in conditions])
+                for name, allowed in conditions:
+                    if pipeline.execute_command("GET", name) not in allowed:
+                        return False
+                pipeline.multi()
+                for command in commands:
+                    pipeline.execute_command(*command)
+                pipeline.execute()
+                return True
+        except library.WatchError:
+            return False
+        except Exception as error:
+            raise failure_of(error, self.settings) from error
+
+    def _library_client(self) -> Any:
+        if self._client is not None:
+            return self._client
+        if self._watching is None:
+            library = imported("redis")
+            pool = library.ConnectionPool(connection_class=self._kind, **self._arguments)
+            self._watching = library.Redis(connection_pool=pool)
+        return self._watching
 
     def _check_open(self) -> None:
         if self._closed:
@@ -122,3 +160,5 @@ class Links:
         self._closed = True
         if self._client is None:
             self._pool.close()
+        if self._watching is not None:
+            self._watching.close()

@@ -1,0 +1,207 @@
+"""What `RedisBackend` can do for several processes at once: leases, a feed, and versions of tags."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from aicache.errors import BackendError
+from aicache.protocols import Heard, Leased
+from aicache_redis import _leases as leases
+from aicache_redis._async.link import Links
+from aicache_redis._commands import Command, Commands
+from aicache_redis._leases import Step
+
+__all__ = ["Sharing"]
+
+_NOBODY = b""
+
+
+class Sharing:
+    """The verbs of `SupportsLeases`, `SupportsFeed` and `SupportsTags`."""
+
+    _commands: Commands
+    _links: Links
+    _has_scripts = True  # until the server says that EVAL is denied
+    _writer: tuple[int, bytes] = (0, b"")
+
+    # -- leases
+
+    async def lease(
+        self, keys: Sequence[str], *, seconds: float, holder: str | None = None, lock: float = 0.0
+    ) -> dict[str, Leased]:
+        """Each key's value, or else the token that a fill has to show, in one round trip.
+
+        Where the server denies EVAL it takes two for what is not there.
+        """
+        names, most = self._commands.names, self._commands.max_value_bytes
+        token, owner = os.urandom(16), leases.holder_of(holder)
+        steps = [leases.lease(names, key, most, token, seconds, owner, lock) for key in keys]
+        replies = await self._run(steps)
+        if replies is None:
+            return await self._leased_in_steps(keys, token, seconds, owner, lock)
+        return {key: self._leased(reply) for key, reply in zip(keys, replies, strict=True)}
+
+    async def _leased_in_steps(
+        self, keys: Sequence[str], token: bytes, seconds: float, owner: bytes, lock: float
+    ) -> dict[str, Leased]:
+        # A token is taken before the value is looked for once more, and the load begins after that: so an invalidation
+        # that comes in between takes the token away, and one that came before has taken the value.
+        found = await self.get_with_ttl(keys)
+        missing = [key for key in keys if key not in found]
+        leased = {key: Leased(value, left, None, False) for key, (value, left) in found.items()}
+        if missing:
+            names, life = self._commands.names, leases.milliseconds(seconds)
+            asked = [leases.lease_in_steps(names, key, token, life, owner, lock) for key in missing]
+            replies = await self._links.write([command for commands in asked for command in commands])
+            per_key = len(replies) // len(missing)
+            again = await self.get_with_ttl(missing)
+            for at, key in enumerate(missing):
+                own = replies[at * per_key : (at + 1) * per_key]
+                holds = not owner or own[-1] == owner
+                value = again.get(key)
+                leased[key] = Leased(None, None, own[1], holds) if value is None else Leased(*value, None, False)
+        return leased
+
+    def _leased(self, reply: Sequence[Any]) -> Leased:
+        found = leases.leased(reply)
+        if found.value is None:
+            return found
+        return found._replace(value=self._commands.value(found.value, is_whole=True))
+
+    async def fill(
+        self, entries: Mapping[str, tuple[bytes, float | None, bytes]], *, holder: str | None = None
+    ) -> set[str]:
+        """Store each value for its ttl while its token stands; returns the keys that were stored."""
+        commands, owner = self._commands, leases.holder_of(holder)
+        sets = {key: commands.set(key, value, ttl) for key, (value, ttl, _) in entries.items()}
+        tokens = {key: token for key, (_, _, token) in entries.items()}
+        replies = await self._run([leases.fill(commands.names, key, tokens[key], owner, sets[key]) for key in entries])
+        if replies is None:
+            replies = [
+                await self._links.guarded(*leases.fill_in_steps(commands.names, key, tokens[key], owner, sets[key]))
+                for key in entries
+            ]
+        return {key for key, stored in zip(entries, replies, strict=True) if stored}
+
+    async def renew(self, keys: Sequence[str], *, holder: str, lock: float) -> set[str]:
+        """Lock for `lock` seconds from now what this holder has; returns the keys that it still has."""
+        owner, names = leases.holder_of(holder), self._commands.names
+        kept = await self._owned([leases.renew(names, key, owner, lock) for key in keys])
+        return {key for key, still in zip(keys, kept, strict=True) if still}
+
+    async def release(self, keys: Sequence[str], *, holder: str) -> None:
+        """Give back the locks that this holder has."""
+        owner, names = leases.holder_of(holder), self._commands.names
+        await self._owned([leases.release(names, key, owner) for key in keys])
+
+    async def _owned(self, steps: Sequence[Step]) -> list[Any]:
+        replies = await self._run(steps)
+        return (
+            [await self._links.guarded(*leases.owned_in_steps(step)) for step in steps] if replies is None else replies
+        )
+
+    async def _run(self, steps: Sequence[Step]) -> list[Any] | None:
+        """The replies of scripts; None where the server denies them."""
+        if not self._has_scripts or not steps:
+            return None if steps else []
+        try:
+            return await self._links.write([step.by_digest() for step in steps])
+        except BackendError as error:
+            if leases.is_unknown(error.__cause__):
+                return await self._links.write([step.whole() for step in steps])
+            if not leases.is_denied(error.__cause__):
+                raise
+            self._has_scripts = False
+            return None
+
+    # -- the feed
+
+    async def follow(self, position: str | None, wait: float, *, own: bool = False) -> Heard:
+        """What happened after `position`, as soon as anything does, or after `wait` seconds."""
+        names = self._commands.names
+        if position is None:
+            (entry,) = await self._links.follow([leases.begin_following(names)])
+            return Heard(entry.decode(), [], [], False)
+        replies = await self._links.follow(leases.follow(names, position, wait))
+        return leases.heard(position, replies, None if own else self._writer_now())
+
+    def _writer_now(self) -> bytes:
+        """Who writes: this object in this process."""
+        pid, writer = self._writer
+        if pid != os.getpid():
+            pid, writer = self._writer = os.getpid(), os.urandom(8)
+        return writer
+
+    def _said(self, *, keys: Iterable[str] = (), tags: Iterable[str] = (), is_clear: bool = False) -> Command:
+        return leases.notice(self._commands.names, self._writer_now(), keys=keys, tags=tags, is_clear=is_clear)
+
+    # -- what is written and forgotten, with what goes with it
+
+    def _sets(self, entries: Mapping[str, tuple[bytes, float | None]]) -> list[Command]:
+        """Store values, whatever is being loaded: the tokens go first, and all processes are told."""
+        sets = self._commands.sets(entries)
+        return [*self._untaken(entries), *sets, self._said(keys=entries)] if sets else []
+
+    async def _unlinked(self, keys: Sequence[str]) -> int:
+        """Forget keys, with their tokens, and tell; returns how many there were."""
+        before, gone = self._untaken(keys), self._commands.unlinks(keys)
+        told = [self._said(keys=dict.fromkeys(keys))] if gone else []
+        replies = await self._links.write([*before, *gone, *told])
+        return sum(replies[len(before) : len(before) + len(gone)])
+
+    def _untaken(self, keys: Iterable[str]) -> list[Command]:
+        """Take the tokens and the locks of keys away."""
+        names = self._commands.names
+        values = dict.fromkeys(map(names.value, keys))
+        return self._commands.unlinks_of(
+            [beside for value in values for beside in (names.token(value), names.lock(value))]
+        )
+
+    # -- tags
+
+    async def tag_versions(self, tags: Sequence[str], *, create: bool = False) -> dict[str, bytes]:
+        """The versions of those that have one; `create`: give one to the others."""
+        return (await self._tagged([], tags, create=create))[1]
+
+    async def get_tagged(
+        self, keys: Sequence[str], tags: Sequence[str]
+    ) -> tuple[dict[str, tuple[bytes, float | None]], dict[str, bytes]]:
+        """What `get_with_ttl` says of the keys, and `tag_versions` of the tags, in one round trip."""
+        return await self._tagged(keys, tags, create=False)
+
+    async def _tagged(
+        self, keys: Sequence[str], tags: Sequence[str], *, create: bool
+    ) -> tuple[dict[str, tuple[bytes, float | None]], dict[str, bytes]]:
+        names = self._commands.names
+        asked: list[Command] = []
+        for name in map(names.tag, tags):
+            if create:
+                asked.append(("SET", name, os.urandom(8), "NX"))
+            asked.append(("GET", name))
+        pairs = self._commands.pairs(keys)
+        replies = await self._links.read([*pairs, *asked])
+        found = await self._with_the_cut(keys, replies[: len(pairs)])
+        versions = replies[len(pairs) :]
+        if create:
+            versions = versions[1::2]
+        return found, {tag: version for tag, version in zip(tags, versions, strict=True) if version is not None}
+
+    async def invalidate_tags(self, tags: Sequence[str]) -> None:
+        """Take their versions away, and tell every process."""
+        if tags:
+            gone = self._commands.unlinks_of([self._commands.names.tag(tag) for tag in tags])
+            await self._links.write([*gone, self._said(tags=tags)])
+
+    async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
+        """The found ones with their remaining seconds (None: no expiry), by the server's clock."""
+        return await self._with_the_cut(keys, await self._links.read(self._commands.pairs(keys)))
+
+    async def _with_the_cut(self, keys: Sequence[str], replies: list[Any]) -> dict[str, tuple[bytes, float | None]]:
+        found = self._commands.lives(keys, replies)
+        cut = [key for key, (value, _) in found.items() if self._commands.is_cut(value)]
+        if cut:
+            replies = await self._links.write(self._commands.pairs(cut, is_whole=True))
+            found |= self._commands.lives(cut, replies, is_whole=True)
+        return {key: pair for key, pair in found.items() if pair[0] is not None}

@@ -1,0 +1,194 @@
+"""Leases, tags and the feed, as pure functions from arguments to commands, and from replies to answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import ceil
+from typing import Any, Final
+
+from aicache.protocols import Heard, Leased
+from aicache_redis._names import Names, encoded
+from aicache_redis._scripts import FILL, LEASE, RELEASE, RENEW, Script
+
+__all__ = [
+    "KEPT_NOTICES",
+    "Conditions",
+    "Step",
+    "begin_following",
+    "fill",
+    "fill_in_steps",
+    "follow",
+    "heard",
+    "holder_of",
+    "is_denied",
+    "is_unknown",
+    "lease",
+    "lease_in_steps",
+    "leased",
+    "milliseconds",
+    "notice",
+    "owned_in_steps",
+    "release",
+    "renew",
+]
+
+KEPT_NOTICES: Final = 10_000
+"""How many the feed keeps; whoever has not read for longer than that forgets everything."""
+
+Command = tuple[Any, ...]
+Conditions = list[tuple[bytes, tuple[bytes | None, ...]]]
+"""Names, and what one of must stand there."""
+
+_WRITER: Final = b"w"  # each entry's first field: who wrote it
+_KEY: Final = b"k"
+_TAG: Final = b"t"
+_CLEAR: Final = b"c"
+
+
+class Step:
+    """One script with its arguments, for one key: as a command by its digest, or whole."""
+
+    __slots__ = ("arguments", "keys", "script")
+
+    def __init__(self, script: Script, keys: Sequence[bytes], *arguments: Any) -> None:
+        self.script = script
+        self.keys = keys
+        self.arguments = arguments
+
+    def by_digest(self) -> Command:
+        """The command, for a server that knows the script."""
+        return ("EVALSHA", self.script.digest, len(self.keys), *self.keys, *self.arguments)
+
+    def whole(self) -> Command:
+        """The command, for any."""
+        return ("EVAL", self.script.text, len(self.keys), *self.keys, *self.arguments)
+
+
+def milliseconds(seconds: float) -> int:
+    """At least one."""
+    return max(1, ceil(seconds * 1000))
+
+
+def lease(names: Names, key: str, most: int, token: bytes, seconds: float, holder: bytes, lock: float) -> Step:
+    """Read a value of at most so many bytes, or else take its token, and its lock for a holder that is not empty."""
+    value = names.value(key)
+    keys = (value, names.token(value), names.lock(value))
+    return Step(LEASE, keys, most, token, milliseconds(seconds), holder, milliseconds(lock))
+
+
+def leased(reply: Sequence[Any]) -> Leased:
+    """What the reply to `lease` says."""
+    if reply[0] is not None:
+        return Leased(reply[0], None if reply[1] == -1 else max(0, reply[1]) / 1000, None, False)
+    return Leased(None, None, reply[1], bool(reply[2]))
+
+
+def lease_in_steps(names: Names, key: str, token: bytes, life: int, holder: bytes, lock: float) -> list[Command]:
+    """The same where EVAL is denied and the value was not there: the second reply is the token, the last the holder."""
+    value = names.value(key)
+    beside, own = names.token(value), names.lock(value)
+    commands: list[Command] = [("SET", beside, token, "NX", "PX", life), ("GET", beside), ("PEXPIRE", beside, life)]
+    if holder:
+        commands += [("SET", own, holder, "NX", "PX", milliseconds(lock)), ("GET", own)]
+    return commands
+
+
+def fill(names: Names, key: str, token: bytes, holder: bytes, store: Command) -> Step:
+    """Store a value by its SET while its token stands."""
+    value = names.value(key)
+    _, _, data, *life = store
+    return Step(FILL, (value, names.token(value), names.lock(value)), token, holder, data, life[1] if life else b"")
+
+
+def fill_in_steps(
+    names: Names, key: str, token: bytes, holder: bytes, store: Command
+) -> tuple[Conditions, list[Command]]:
+    """The same where EVAL is denied: what must hold, and what is to be done then."""
+    value = names.value(key)
+    conditions: Conditions = [(names.token(value), (token,))]
+    if not holder:
+        return conditions, [store]
+    return [*conditions, (names.lock(value), (holder, None))], [store, ("UNLINK", names.lock(value))]
+
+
+def owned_in_steps(step: Step) -> tuple[Conditions, list[Command]]:
+    """What `renew` or `release` does, where EVAL is denied."""
+    lock, holder = step.keys[0], step.arguments[0]
+    kept: Command = ("PEXPIRE", lock, step.arguments[1]) if step.script is RENEW else ("UNLINK", lock)
+    return [(lock, (holder,))], [kept]
+
+
+def holder_of(holder: str | None) -> bytes:
+    """A holder as it is written; empty: none."""
+    return b"" if holder is None else encoded(holder)
+
+
+def is_unknown(error: BaseException | None) -> bool:
+    """Whether the server does not know a script yet."""
+    return str(error).startswith("NOSCRIPT")
+
+
+def is_denied(error: BaseException | None) -> bool:
+    """Whether the server lets nobody, or not us, run scripts."""
+    said = str(error).lower()
+    return said.startswith("noperm") or "unknown command" in said
+
+
+def renew(names: Names, key: str, holder: bytes, lock: float) -> Step:
+    """Keep a lock."""
+    return Step(RENEW, (names.lock(names.value(key)),), holder, milliseconds(lock))
+
+
+def release(names: Names, key: str, holder: bytes) -> Step:
+    """Give a lock back."""
+    return Step(RELEASE, (names.lock(names.value(key)),), holder)
+
+
+# -- the feed: a capped stream
+
+
+def notice(
+    names: Names, writer: bytes, *, keys: Iterable[str] = (), tags: Iterable[str] = (), is_clear: bool = False
+) -> Command:
+    """Tell every process."""
+    said = [part for key in keys for part in (_KEY, encoded(key))]
+    said += [part for tag in tags for part in (_TAG, encoded(tag))]
+    if is_clear:
+        said += [_CLEAR, b""]
+    return ("XADD", names.feed, "MAXLEN", "~", KEPT_NOTICES, "*", _WRITER, writer, *said)
+
+
+def begin_following(names: Names) -> Command:
+    """A place to follow the feed from: an entry of its own, so that the feed is there."""
+    return ("XADD", names.feed, "MAXLEN", "~", KEPT_NOTICES, "*", _WRITER, b"")
+
+
+def follow(names: Names, position: str, wait: float) -> tuple[Command, Command]:
+    """What came after `position`, as soon as anything does or after so many seconds; and the oldest that is kept."""
+    return (
+        ("XREAD", "BLOCK", milliseconds(wait), "STREAMS", names.feed, position),
+        ("XRANGE", names.feed, "-", "+", "COUNT", 1),
+    )
+
+
+def heard(position: str, replies: Sequence[Any], without: bytes | None) -> Heard:
+    """What the replies to `follow` say, without what one writer did.
+
+    The feed holds all that came after `position` if it still holds that entry or an older one. If not, more came than
+    it keeps, or it is not the feed that it was (evicted, flushed, another server's).
+    """
+    streams, oldest = replies
+    entries: Sequence[Any] = streams[0][1] if streams else ()
+    newest = entries[-1][0].decode() if entries else position
+    is_whole = bool(oldest) and _order(oldest[0][0].decode()) <= _order(position)
+    said: dict[bytes, list[str]] = {_KEY: [], _TAG: [], _CLEAR: []}
+    for _, fields in entries:
+        if fields[1] != without:
+            for kind, name in zip(fields[2::2], fields[3::2], strict=True):
+                said[kind].append(name.decode("utf-8", "surrogatepass"))
+    return Heard(newest, said[_KEY], said[_TAG], is_whole and not said[_CLEAR])
+
+
+def _order(entry: str) -> tuple[int, int]:
+    time, _, number = entry.partition("-")
+    return int(time), int(number)

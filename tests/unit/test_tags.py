@@ -1,0 +1,100 @@
+"""What an entry says of its tags, and which keys in memory have one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aicache import Codec
+from aicache._kernel.tags import TagIndex, are_valid, checked_tags, packed_tags, unpacked_tags
+from aicache.errors import EnvelopeError, InvalidArgumentError, InvalidTypeError
+
+VERSIONS = st.dictionaries(st.text(min_size=1, max_size=20), st.binary(min_size=1, max_size=20), max_size=8)
+
+
+@given(VERSIONS)
+def test_tags_come_back_with_their_versions_and_in_order(versions):
+    back = unpacked_tags(packed_tags(versions))
+    assert list(back.items()) == list(versions.items())
+
+
+@given(VERSIONS, st.binary(max_size=40))
+def test_what_is_no_tags_is_refused_and_nothing_else_is_raised(versions, junk):
+    for packed in (packed_tags(versions)[:-1], junk):
+        with suppress(EnvelopeError):
+            assert isinstance(unpacked_tags(packed), dict)
+
+
+@pytest.mark.parametrize(
+    ("made_under", "now", "valid"),
+    [
+        ({}, {}, True),
+        ({"a": b"1"}, {"a": b"1", "b": b"2"}, True),
+        ({"a": b"1"}, {"a": b"2"}, False),
+        ({"a": b"1"}, {}, False),
+        ({"a": b"1", "b": b"2"}, {"a": b"1"}, False),
+    ],
+)
+def test_an_entry_is_valid_while_each_of_its_tags_has_its_version(made_under, now, valid):
+    assert are_valid(made_under, now) is valid
+
+
+@pytest.mark.parametrize("options", [{}, {"secrets": {1: b"s" * 32}}, {"secrets": {1: b"s" * 32}, "encrypt": True}])
+@given(versions=VERSIONS)
+def test_an_envelope_keeps_them_under_its_tag(options, versions):
+    codec = Codec(**options)
+    sealed = codec.seal("k", codec.pack(codec.dumps("value")), created=1.0, fresh_for=60.0, tags=versions)
+    opened = codec.open("k", sealed)
+    assert opened.value == "value"
+    assert dict(opened.tags) == versions
+    plain = codec.seal("k", codec.pack(codec.dumps("value")), created=1.0, fresh_for=60.0)
+    assert len(sealed) - len(plain) == (4 + len(packed_tags(versions)) if versions else 0)
+    if versions:
+        flipped = bytearray(sealed)
+        flipped[5] &= ~4  # says that there are none
+        with pytest.raises(EnvelopeError):
+            codec.open("k", bytes(flipped))
+
+
+@pytest.mark.parametrize("tags", ["user", None, 7, [7], [b"x"]])
+def test_what_are_no_tags_is_refused_with_the_cure(tags):
+    with pytest.raises(InvalidTypeError, match=r"tag"):
+        checked_tags(tags)
+
+
+@pytest.mark.parametrize("tags", [[""], ["x" * 1025], [str(number) for number in range(65)]])
+def test_tags_beyond_their_bounds_are_refused(tags):
+    with pytest.raises(InvalidArgumentError, match=r"tag"):
+        checked_tags(tags)
+
+
+def test_each_tag_counts_once():
+    assert checked_tags(iter(["b", "a", "b"])) == ("b", "a")
+
+
+def test_the_keys_of_a_tag_are_taken_once():
+    index = TagIndex(lambda _: True)
+    index.add("k1", ["a", "b"])
+    index.add("k2", ["b"])
+    index.add("k2", ["b"])
+    assert sorted(index.take(["b", "unknown"])) == ["k1", "k2"]
+    assert index.take(["b"]) == []
+    assert index.take(["a"]) == ["k1"]
+    index.add("k3", ["a"])
+    index.clear()
+    assert index.take(["a"]) == []
+
+
+def test_what_has_left_the_tier_is_forgotten_in_time():
+    here = set()
+    index = TagIndex(here.__contains__)
+    here.add("stays")
+    index.add("stays", ["a"])
+    for number in range(10_000):
+        index.add(f"k{number}", ["a", f"own {number}"])
+    assert index._count < 3_000
+    assert sum(map(len, index._keys.values())) == index._count
+    assert "stays" in index.take(["a"])
