@@ -19,14 +19,20 @@ DOWN = BackendError("down")
 class Store:
     """Four verbs and nothing more."""
 
-    get = MemoryBackend.get
-    set = MemoryBackend.set
-    delete = MemoryBackend.delete
-    aclose = MemoryBackend.aclose
-    _get, _set, _delete = MemoryBackend._get, MemoryBackend._set, MemoryBackend._delete
-
     def __init__(self) -> None:
-        self._store = MemoryBackend()._store
+        self._held: dict[str, bytes] = {}
+
+    async def get(self, key: str) -> bytes | None:
+        return self._held.get(key)
+
+    async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
+        self._held[key] = value
+
+    async def delete(self, key: str) -> bool:
+        return self._held.pop(key, None) is not None
+
+    async def aclose(self) -> None:
+        self._held.clear()
 
 
 async def faulty(plan: Any, **entries: bytes) -> FaultyBackend:
