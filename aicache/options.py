@@ -102,6 +102,9 @@ class Policy:
     sync factory cannot be interrupted: it goes on in its thread, and what it makes is stored.)
     `negative_ttl`: the ttl of an answer that is None; None: that of any other. 0: such an answer is not stored.
     `store_if`: called with each value that a factory made; where it says False the value is returned and not stored.
+    `lease`: one load among all processes that share the last tier: the one that loads holds a lock for so many seconds,
+    renewed while it loads; the others wait for its value, or are served stale. One that dies costs them so many
+    seconds. None: each process loads for itself. (Needs a last tier with leases, such as Redis.)
     `abandoned`: what becomes of a load or a stream that nobody waits for any more: "cancel", or "complete" and be
     stored. (A sync load always completes.)
 
@@ -118,6 +121,7 @@ class Policy:
     hard_timeout: float | None = None
     negative_ttl: float | None = None
     store_if: Callable[[Any], bool] | None = None
+    lease: float | None = None
     abandoned: Literal["cancel", "complete"] = "cancel"
 
     def __post_init__(self) -> None:
@@ -125,7 +129,7 @@ class Policy:
         _check_fraction(self.jitter, "jitter")
         for name in ("stale_while_revalidate", "stale_if_error", "throttle"):
             object.__setattr__(self, name, _checked_span(getattr(self, name), name))
-        for name in ("soft_timeout", "hard_timeout"):
+        for name in ("soft_timeout", "hard_timeout", "lease"):
             object.__setattr__(self, name, check_ttl(getattr(self, name), name))
         if self.negative_ttl is not None:
             object.__setattr__(self, "negative_ttl", _checked_span(self.negative_ttl, "negative_ttl"))
@@ -233,6 +237,9 @@ class Tier:
     `on_error`: what a failure or a timeout of this tier is to the caller of the cache: "skip", a counted miss or a
     counted lost write, or "raise", the error itself.
     `breaker`: when a tier that does not answer is left alone for a while; None: never. For tiers out of this process.
+    `unheard`: what a tier in this process does while it cannot hear what other processes change in the tier that they
+    share: "miss", it is emptied and keeps nothing, so it is never more than half a second behind; "serve", it goes on
+    with what it has, for as long as that tier is away.
     """
 
     backend: Any
@@ -246,6 +253,7 @@ class Tier:
     timeout: float | Literal[Unset.UNSET] | None = UNSET
     on_error: Literal["skip", "raise"] = "skip"
     breaker: Breaker | None = Breaker()
+    unheard: Literal["miss", "serve"] = "miss"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "max_ttl", check_ttl(self.max_ttl, "max_ttl"))
@@ -260,6 +268,8 @@ class Tier:
             object.__setattr__(self, "timeout", check_ttl(self.timeout, "timeout"))
         if self.on_error not in ("skip", "raise"):
             raise InvalidArgumentError(f'on_error must be "skip" or "raise", got {self.on_error!r}')
+        if self.unheard not in ("miss", "serve"):
+            raise InvalidArgumentError(f'unheard must be "miss" or "serve", got {self.unheard!r}')
         if self.breaker is not None and not isinstance(cast("object", self.breaker), Breaker):
             raise InvalidTypeError(
                 f"breaker must be a Breaker or None, got {self.breaker!r}; write Breaker(failures=3)"

@@ -11,23 +11,25 @@ A chain has the verbs of a tier, so a cache can be a tier of another.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aicache._async.entries import EntryTier
-from aicache._async.renewal import expire, look
+from aicache._async.hearing import Hearing
+from aicache._async.leasing import LeasingTier
 from aicache._async.tiers import ByteTier
-from aicache._kernel.counters import Counters, TierCounters
-from aicache._kernel.described import options_in_words
+from aicache._kernel.counters import Counters
 from aicache._kernel.events import Events
 from aicache._kernel.fence import Fence, Pass
 from aicache._kernel.item import Item
-from aicache._kernel.lifetime import lives
+from aicache._kernel.leases import Lease
 from aicache.codecs import Codec
-from aicache.errors import ConfigurationError, SerializationError, UnsupportedError
-from aicache.options import UNSET, Tier
+from aicache.errors import UnsupportedError
 
-__all__ = ["Chain", "NestedTier"]
+if TYPE_CHECKING:
+    from aicache._async.nested import NestedTier
+
+__all__ = ["AnyTier", "Chain"]
 
 
 _SLICE: Final = 500
@@ -54,6 +56,11 @@ class Chain:
         self.wants_lives = False
         self.needs_raw: bool = any(tier.needs_raw for tier in self.tiers)
         self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
+        last = self.tiers[-1]
+        shares = isinstance(last, LeasingTier) and last.options.read and last.options.write
+        self.leasing = last if shares and isinstance(last, LeasingTier) else None
+        """The tier that lets nothing that was loaded in without a lease."""
+        self.hearing: Hearing | None = None
         only = self.tiers[0] if len(self.tiers) == 1 else None
         self.alone = only if isinstance(only, EntryTier) and only.options.read and only.options.write else None
         """The one tier there is, where it is in this process: nothing has to be waited for."""
@@ -70,6 +77,9 @@ class Chain:
         """Some of the tiers, with the fence and the counts of all."""
         part = Chain([tier for tier in self.tiers if tier.counters.name in names], self.codec)
         part.counters, part.fence, part.wants_lives = self.counters, self.fence, self.wants_lives
+        part.hearing = self.hearing
+        if self.hearing is not None:
+            part.alone = None  # what it keeps depends on what is heard
         return part
 
     def item(
@@ -90,7 +100,14 @@ class Chain:
         """`find`, under a pass of its own where there is a tier to promote to."""
         return self._find_under_pass(key, with_life) if self._promotes else self.find(key, {}, with_life=with_life)
 
+    async def hear(self) -> None:
+        """Begin to hear what other processes do, before anything is read that is to be kept here."""
+        if self.hearing is not None and not self.hearing.has_begun:
+            await self.hearing.begin()
+
     async def _find_under_pass(self, key: str, with_life: bool) -> Item | str:
+        if self.hearing is not None and not self.hearing.has_begun:
+            await self.hearing.begin()
         with self.fence.enter((key,)) as granted:
             return await self.find(key, granted, with_life=with_life)
 
@@ -99,18 +116,31 @@ class Chain:
         return self._find_many_under_passes(keys) if self._promotes else self.find_many(keys, {})
 
     async def _find_many_under_passes(self, keys: Sequence[str]) -> dict[str, Item]:
+        if self.hearing is not None and not self.hearing.has_begun:
+            await self.hearing.begin()
         with self.fence.enter(keys) as granted:
             return await self.find_many(keys, granted)
 
     async def find(
-        self, key: str, granted: Mapping[str, Pass], *, with_life: bool = False, stale: list[Item] | None = None
+        self,
+        key: str,
+        granted: Mapping[str, Pass],
+        *,
+        with_life: bool = False,
+        stale: list[Item] | None = None,
+        lease: Lease | None = None,
     ) -> Item | str:
-        """The fresh item, promoted to the tiers above; or what each tier said. `stale`: takes the stale ones."""
+        """The fresh item, promoted to the tiers above; or what each tier said. `stale`: takes the stale ones; `lease`:
+        what is needed to store one that is not there.
+        """
         said: list[str] = []
         events = self.counters.events
         with_life = with_life or self.wants_lives
         for tier, above in self._readers:
-            item = await tier.read(key, with_life=with_life or bool(above))
+            if lease is not None and tier is self.leasing:
+                item = (await self.leasing.lease((key,), lease)).get(key, "absent")
+            else:
+                item = await tier.read(key, with_life=with_life or bool(above))
             if isinstance(item, str):
                 said.append(f"{tier.counters.name}: {item}")
                 continue
@@ -141,16 +171,23 @@ class Chain:
             self.counters.events.tell("miss", key, reason=f"{tier.name}: {reason}")
 
     async def find_many(
-        self, keys: Sequence[str], granted: Mapping[str, Pass], stale: dict[str, list[Item]] | None = None
+        self,
+        keys: Sequence[str],
+        granted: Mapping[str, Pass],
+        stale: dict[str, list[Item]] | None = None,
+        lease: Lease | None = None,
     ) -> dict[str, Item]:
-        """The fresh ones, each tier asked once for those still missing. `stale`: takes the stale ones."""
+        """The fresh ones, each tier asked once for those still missing. `stale`, `lease`: as for `find`."""
         found: dict[str, Item] = {}
         events = self.counters.events
         for tier, above in self._readers:
             missing = [key for key in keys if key not in found] if found else keys
             if not missing:
                 break
-            items = await tier.read_many(missing, with_life=bool(above) or self.wants_lives)
+            if lease is not None and tier is self.leasing:
+                items = await self.leasing.lease(missing, lease)
+            else:
+                items = await tier.read_many(missing, with_life=bool(above) or self.wants_lives)
             fresh = {key: item for key, item in items.items() if not item.stale_for or item.is_fresh}
             if stale is not None and len(fresh) < len(items):
                 for key, item in items.items():
@@ -166,6 +203,17 @@ class Chain:
         if events is not None:
             events.tell_of("miss", [key for key in keys if key not in found])
         return found
+
+    async def look_again(self, key: str, granted: Mapping[str, Pass], lease: Lease) -> Item | None:
+        """The fresh item that another process was loading, promoted; None: it is not there yet."""
+        tier, above = self._readers[-1]
+        item = None if self.leasing is None else (await self.leasing.lease((key,), lease)).get(key)
+        if item is None or not item.is_fresh:
+            return None
+        item.tier = tier.counters.name
+        if above:
+            await self._promote(above, {key: item}, granted)
+        return item
 
     async def _promote(
         self,
@@ -207,11 +255,16 @@ class Chain:
             events.tell("store", key, tier=tier.counters.name, reason=reason, count=stored)
         return stored
 
-    async def fill(self, items: Mapping[str, Item], granted: Mapping[str, Pass]) -> None:
-        """Store what was loaded under passes that were taken before the load began."""
+    async def fill(self, items: Mapping[str, Item], granted: Mapping[str, Pass], lease: Lease | None = None) -> None:
+        """Store what was loaded under passes, and a lease where there are some, that were taken before it began."""
+        kept = items
         for tier in self._writers:
-            await self._store(tier, items, granted)
-        self.counters.overtaken += sum([not granted[key].holds for key in items])
+            if lease is not None and tier is self.leasing:
+                fit = await self.leasing.fill(items, granted, lease)
+                kept = {key: items[key] for key in fit}
+            else:
+                await self._store(tier, kept, granted)
+        self.counters.overtaken += sum([key not in kept or not granted[key].holds for key in items])
 
     def keep(self, tier: EntryTier, key: str, item: Item) -> None:
         """`write` of one item at once, where `tier` is `alone`."""
@@ -231,6 +284,8 @@ class Chain:
 
     async def write(self, items: Mapping[str, Item]) -> None:
         """Store what the caller says; whatever else is on its way under these keys is older, and is not stored."""
+        if self.hearing is not None and not self.hearing.has_begun:
+            await self.hearing.begin()
         keys = list(items)
         done = False
         with self.fence.enter(keys, revoking=True) as granted:
@@ -330,6 +385,8 @@ class Chain:
 
     async def aclose(self) -> None:
         """Close every tier, the last too where the first fails to."""
+        if self.hearing is not None:
+            await self.hearing.aclose()
         error: BaseException | None = None
         for tier in self.tiers:
             try:
@@ -338,108 +395,3 @@ class Chain:
                 error = failed
         if error is not None:
             raise error
-
-
-class NestedTier:
-    """A tier that is a cache of its own, with its own codec, counts and fence."""
-
-    def __init__(self, chain: Chain, options: Tier, name: str) -> None:
-        if options.timeout is not UNSET:
-            raise ConfigurationError(
-                f"tier {name!r} is a cache; set the timeout on its own tiers and leave it out here"
-            )
-        self.chain = chain
-        self.options = options
-        self.counters = TierCounters(name)
-        self.in_process: bool = chain.tiers[0].in_process
-        self.can_clear: bool = all(tier.can_clear for tier in chain.tiers)
-        self.can_scan: bool = all(tier.can_scan for tier in chain.tiers)
-        self.needs_raw: bool = bool(options.min_bytes or options.max_bytes is not None)
-
-    async def read(self, key: str, *, with_life: bool) -> Item | str:
-        """The item, or the reasons why there is none."""
-        stale: list[Item] = []
-        with self.chain.fence.enter((key,)) as granted:
-            found = await self.chain.find(key, granted, with_life=with_life, stale=stale)
-        if isinstance(found, str):
-            self.counters.misses += 1
-            return stale[0] if stale else f"({found})"
-        self.counters.hits += 1
-        return found
-
-    async def read_many(self, keys: Sequence[str], *, with_life: bool) -> dict[str, Item]:
-        """The found ones."""
-        if with_life:  # a batch does not ask for lives that its own tiers have no use for
-            read = {key: await self.read(key, with_life=True) for key in keys}
-            return {key: item for key, item in read.items() if isinstance(item, Item)}
-        with self.chain.fence.enter(keys) as granted:
-            found = await self.chain.find_many(keys, granted)
-        self.counters.hits += len(found)
-        self.counters.misses += len(keys) - len(found)
-        return found
-
-    async def store(self, items: Mapping[str, Item], passes: Mapping[str, Pass], *, is_fill: bool) -> int:
-        """Store those whose pass holds and that fit; a fill whose pass was revoked on its way is taken out again."""
-        own = {key: mine for key, item in items.items() if passes[key].holds and (mine := self._adopted(key, item))}
-        if own:
-            await self.chain.write(own)
-            self.counters.writes += len(own)
-            late = [key for key in own if is_fill and not passes[key].holds]
-            if late:
-                await self.chain.remove(late)
-        return len(own)
-
-    def _adopted(self, key: str, item: Item) -> Item | None:
-        options, raw = self.options, item.raw
-        if raw is not None and not options.min_bytes <= len(raw) <= (options.max_bytes or len(raw)):
-            self.counters.skip([key], "size")
-            return None
-        try:
-            ttl, stale_for = lives(item.ttl, item.stale_for, options.max_ttl)
-            return self.chain.item(item.for_another(), item.created, ttl, item.cost, stale_for)
-        except SerializationError:
-            self.counters.skip([key], "unserializable")
-            return None
-
-    def describe(self) -> str:
-        """What this tier really does, in a line for itself and one for each of its own tiers."""
-        inner = "".join(f"\n   - {tier.describe()}" for tier in self.chain.tiers)
-        return f"{self.counters.name}: a cache of its own{options_in_words(self.options)}{inner}"
-
-    def drop(self, keys: Sequence[str]) -> int:
-        """Forget keys in the tiers of this process, at once; returns how many were there."""
-        return self.chain.drop(keys)
-
-    async def remove(self, keys: Sequence[str]) -> int:
-        """Forget keys; returns how many were there."""
-        return await self.chain.remove(keys)
-
-    async def look(self, key: str) -> Item | str:
-        """The item, which may be stale, without counting it as a look-up."""
-        return await look(self.chain, key)
-
-    def end(self, key: str, stale_for: float) -> bool:
-        """End a key's freshness in the tiers of this process, at once; returns whether it was fresh."""
-        return self.chain.end(key, stale_for)
-
-    async def expire(self, key: str, passes: Mapping[str, Pass], stale_for: float) -> bool:  # noqa: ARG002 it has a fence of its own
-        """End a key's freshness; returns whether it was fresh."""
-        return await expire(self.chain, key, stale_for)
-
-    async def scan(self, prefix: str, matches: Callable[[str], bool]) -> AsyncIterator[str]:
-        """The keys that begin with `prefix`; one that several of its tiers have comes several times."""
-        for tier in self.chain.tiers:
-            async for key in tier.scan(prefix, matches):
-                yield key
-
-    async def answers(self, key: str) -> bool:
-        """Whether all its tiers answer now."""
-        return all([await tier.answers(key) for tier in self.chain.tiers])
-
-    async def clear(self) -> None:
-        """Forget everything."""
-        await self.chain.clear()
-
-    async def aclose(self) -> None:
-        """Close its tiers."""
-        await self.chain.aclose()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
+from aicache._async.primitives import at_once
 from aicache._kernel.counters import TierCounters
 from aicache._kernel.described import options_in_words
 from aicache._kernel.events import Events
@@ -13,8 +15,9 @@ from aicache._kernel.fence import Pass
 from aicache._kernel.immutable import size_in_memory
 from aicache._kernel.item import Item
 from aicache._kernel.lifetime import ended, lives
+from aicache._kernel.tags import TagIndex
 from aicache.codecs import Codec
-from aicache.errors import ConfigurationError
+from aicache.errors import ClosedError, ConfigurationError
 from aicache.options import UNSET, Breaker, Tier
 from aicache.protocols import Entry, HoldsEntries, KeepsStale, SupportsClear, SupportsScan, supports
 
@@ -41,6 +44,8 @@ class EntryTier:
         self.can_scan = supports(backend, SupportsScan)
         self._codec = codec
         self._stale: Any = backend if supports(backend, KeepsStale) else None
+        self.is_current = True  # else it keeps nothing: see `hearing`
+        self._tags = TagIndex(self._has)
 
     def listen(self, events: Events) -> None:
         """Have evictions told, where the backend tells them."""
@@ -70,6 +75,8 @@ class EntryTier:
 
     def put(self, key: str, item: Item) -> bool:
         """Keep one item at once, whatever was there; False, with nothing left under the key, where it does not fit."""
+        if not self.is_current:
+            return False
         raw, max_ttl = item.raw, self.options.max_ttl
         size = size_in_memory(item.value) if raw is None else len(raw)
         fits = not self.needs_raw or self._is_within_bounds(size)
@@ -95,6 +102,8 @@ class EntryTier:
             )
         if fits:
             self.counters.writes += 1
+            if item.tags:
+                self._tags.add(key, item.tags)
         else:
             self.counters.skip([key], "size")
             self.backend.drop(key)
@@ -139,6 +148,21 @@ class EntryTier:
     def drop(self, keys: Sequence[str]) -> int:
         """Forget keys at once; returns how many were there."""
         return sum([self.backend.drop(key) for key in keys])
+
+    def drop_tagged(self, tags: Sequence[str]) -> int:
+        """Forget the keys that have one of these tags, at once; returns how many were there."""
+        return self.drop(self._tags.take(tags)) if tags else 0
+
+    def _has(self, key: str) -> bool:
+        return self.backend.peek(key) is not None
+
+    def empty(self) -> None:
+        """Forget everything, at once."""
+        self._tags.clear()
+        backend: Any = self.backend
+        if self.can_clear:
+            with suppress(ClosedError):
+                at_once(backend.clear())
 
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys; returns how many were there."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from aicache._async.chain import Chain
+from aicache._async.fleet import Fleet
 from aicache._async.flights import Flight, Flights
 from aicache._async.primitives import call, within
 from aicache._kernel.checks import checked_mapping
@@ -36,8 +37,10 @@ class Loads:
         throttle: Throttle,
         wall_clock: Callable[[], float],
         random: Callable[[], float],
+        fleet: Fleet,
     ) -> None:
         self._chain = chain
+        self._fleet = fleet
         self._counters = chain.counters
         self._flights = flights
         self._throttle = throttle
@@ -101,10 +104,11 @@ class Loads:
         self, factory: Callable[[], Any], asked: Call, renew: bool, flight: Flight, keys: list[str]
     ) -> dict[str, Item]:
         key, policy = keys[0], asked.policy
+        await self._chain.hear()
         with self._chain.fence.enter(keys) as granted:
             flight.passes = granted
-            stale: list[Item] = []
-            found = await self._chain.find(key, granted, stale=stale)
+            lease, stale = self._fleet.lease(policy), cast("list[Item]", [])
+            found = await self._chain.find(key, granted, stale=stale, lease=lease)
             if not isinstance(found, str):
                 if not renew:
                     return {key: found}
@@ -113,35 +117,58 @@ class Loads:
                 old = self._usable(stale, asked)
             if old is not None and not renew and self._stand_in(flight, key, old, asked):
                 return {key: old}
+            if stale or renew:
+                await self._fleet.renewing(keys, lease)
+            if renew and lease is not None and lease.elsewhere:
+                return {key: old} if old is not None else {}  # another process makes a new one
             try:
-                item = await self._made(key, factory, asked, old)
+                waited = await self._fleet.wait(key, granted, lease, policy)
+                if waited is not None:
+                    return {key: waited}
+                async with self._fleet.holding(lease):
+                    item = await self._made(key, factory, asked, old)
+                    if item.skipped is None:
+                        await self._chain.fill({key: item}, granted, lease)
             except Exception:
                 self._throttle.hold(key, policy.throttle)
                 if old is not None and _may_stand_in(old, policy.stale_if_error) and granted[key].holds:
                     return {key: old}
                 raise
-            if item.skipped is None:
-                await self._chain.fill({key: item}, granted)
             return {key: item}
 
     async def _load_many(
         self, factory: Callable[..., Any], asked: Call, flight: Flight, keys: list[str]
     ) -> dict[str, Item]:
         policy = asked.policy
+        await self._chain.hear()
         with self._chain.fence.enter(keys) as granted:
             flight.passes = granted
-            stale: dict[str, list[Item]] = {}
-            items = await self._chain.find_many(keys, granted, stale)
+            lease, stale = self._fleet.lease(policy), cast("dict[str, list[Item]]", {})
+            items = await self._chain.find_many(keys, granted, stale, lease)
             found = {key: self._usable(some, asked) for key, some in stale.items() if key not in items}
             old = {key: item for key, item in found.items() if item is not None}
             for key, item in old.items():
                 if self._stand_in(flight, key, item, asked):
                     items[key] = item
+            if stale:
+                await self._fleet.renewing(list(stale), lease)
             missing = [key for key in keys if key not in items]
             if not missing:
                 return items
             try:
-                values = checked_mapping(await self._called(missing, factory, policy.hard_timeout, missing))
+                async with self._fleet.holding(lease):
+                    for key in [key for key in missing if lease is not None and key in lease.elsewhere]:
+                        if (waited := await self._fleet.wait(key, granted, lease, policy)) is not None:
+                            items[key] = waited
+                            missing.remove(key)
+                    if not missing:
+                        return items
+                    values = checked_mapping(await self._called(missing, factory, policy.hard_timeout, missing))
+                    loaded = {
+                        key: self._kept(key, values[key], asked, old.get(key)) for key in missing if key in values
+                    }
+                    kept = {key: item for key, item in loaded.items() if item.skipped is None}
+                    await self._chain.fill(kept, granted, lease)
             except Exception:
                 for key in missing:
                     self._throttle.hold(key, policy.throttle)
@@ -152,8 +179,6 @@ class Loads:
                 for key, item in items.items():  # who waits for these alone is served
                     flight.offer(key, item, 0, granted[key])
                 raise
-            loaded = {key: self._kept(key, values[key], asked, old.get(key)) for key in missing if key in values}
-            await self._chain.fill({key: item for key, item in loaded.items() if item.skipped is None}, granted)
             return items | loaded
 
     @staticmethod

@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
-from aicache.errors import LoadTimeoutError
+from aicache.errors import ConfigurationError, LoadTimeoutError
 
-__all__ = ["IS_ASYNC", "bounded", "call", "check_function", "within"]
+__all__ = ["IS_ASYNC", "at_once", "bounded", "call", "check_function", "within"]
 
 T = TypeVar("T")
 
@@ -24,6 +24,15 @@ def bounded(answer: Awaitable[T], seconds: float | None) -> Awaitable[T]:
 async def _in_time(answer: Awaitable[T], seconds: float) -> T:
     async with asyncio.timeout(seconds):
         return await answer
+
+
+def at_once(answer: Awaitable[object]) -> None:
+    """Have a backend in this process do something that it never waits for."""
+    try:
+        answer.__await__().__next__()
+    except StopIteration:
+        return
+    raise ConfigurationError("a backend that holds entries waited in clear(); it must answer at once")
 
 
 def check_function(_: Callable[..., Any]) -> None:

@@ -45,6 +45,7 @@ async def touch(chain: Chain, key: str, ttl: float | None, stale_for: float) -> 
 
     The value is that of the last tier that has it: the tiers above only have copies.
     """
+    await chain.hear()
     with chain.fence.enter((key,)) as granted:
         found: Item | None = None
         having: list[str] = []

@@ -22,6 +22,7 @@ from aicache._async.loading import Loads
 from aicache._async.primitives import call
 from aicache._kernel.fence import Passes
 from aicache._kernel.item import Item
+from aicache._kernel.leases import Lease
 from aicache._kernel.outcomes import Call, Made, made_of_stream
 from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
 from aicache._kernel.throttle import Throttle
@@ -47,13 +48,14 @@ class Wanted(NamedTuple):
 class Stream(Flight):
     """One stream under way, with those who read it."""
 
-    __slots__ = ("_found", "_is_given", "_loop", "_room", "_waiting", "pump", "tape")
+    __slots__ = ("_found", "_is_given", "_loop", "_room", "_waiting", "lease", "pump", "tape")
 
     def __init__(self, key: str, tape: Tape, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__([key])
         self.tape = tape
         self._loop = loop
         self.pump: asyncio.Task[None] | None = None
+        self.lease: Lease | None = None
         self._found: Item | None = None
         self._is_given = False
         self._waiting: list[asyncio.Future[None]] = []
@@ -231,6 +233,7 @@ class Streams:
 
     async def _pump(self, stream: Stream, wanted: Wanted) -> None:
         key, policy, tape = wanted.key, wanted.asked.policy, stream.tape
+        await self._chain.hear()
         with self._chain.fence.enter([key]) as granted:
             stream.passes = granted
             old = await self._look(stream, wanted)
@@ -249,17 +252,20 @@ class Streams:
                     self._skip(key, tape)
                 raise
             stream.completes = True  # it is whole: who leaves now does not undo it
-            await self._store(tape, wanted, granted, seconds)
+            await self._store(tape, wanted, granted, stream.lease, seconds)
 
     async def _look(self, stream: Stream, wanted: Wanted) -> Item | None:
         """Look for a recording, and return a stale one that may stand in for a factory that fails."""
         key, stale = wanted.key, cast("list[Item]", [])
-        found = await self._chain.find(key, stream.passes, stale=stale)
+        stream.lease = None if self._chain.leasing is None else Lease()
+        found = await self._chain.find(key, stream.passes, stale=stale, lease=stream.lease)
         if isinstance(found, Item):
             if recording_in(found.value) is not None:
                 stream.find(found)
                 return None
             self._chain.refuse(key, found, "not a stream")
+        if self._chain.leasing is not None and stream.lease is not None and (stale or isinstance(found, Item)):
+            await self._chain.leasing.lease((key,), stream.lease, renewing=True)
         span = wanted.asked.policy.stale_if_error
         usable = [item for item in stale if -(item.ttl or 0.0) <= span > 0 and recording_in(item.value) is not None]
         old = max(usable, key=lambda item: item.ttl or 0.0, default=None)
@@ -310,11 +316,11 @@ class Streams:
             if self._counters.events is not None:
                 self._counters.events.tell("load", wanted.key, reason=failure, seconds=monotonic() - began)
 
-    async def _store(self, tape: Tape, wanted: Wanted, granted: Passes, seconds: float) -> None:
+    async def _store(self, tape: Tape, wanted: Wanted, granted: Passes, lease: Lease | None, seconds: float) -> None:
         if tape.refused is None and (kept := self._judged(tape, wanted)) is not None:
             try:
                 item = self._loads.item(tape.recording(seconds).value(), kept.ttl, kept.cost, wanted.asked)
-                await self._chain.fill({wanted.key: item}, granted)
+                await self._chain.fill({wanted.key: item}, granted, lease)
             except SerializationError:
                 tape.refuse("unserializable")
         if tape.refused is not None:

@@ -15,13 +15,14 @@ from typing import Any, Final, ParamSpec, Self, TypeVar, cast, overload
 from aicache._async.chain import Chain
 from aicache._async.decorator import Decorator, decorate
 from aicache._async.entries import item_of
+from aicache._async.fleet import Fleet
 from aicache._async.flights import Flights
 from aicache._async.front import front_of, nothing
 from aicache._async.loading import Loads
 from aicache._async.primitives import IS_ASYNC
 from aicache._async.renewal import expire, touch
 from aicache._async.streams import Running, Streams, Wanted
-from aicache._async.wiring import wired
+from aicache._async.wiring import hearing_of, wired
 from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys
 from aicache._kernel.described import policy_in_words
 from aicache._kernel.events import Event, Events, Observer
@@ -92,6 +93,7 @@ class TieredCache:
         options = [tier if isinstance(tier, Tier) else Tier(backend=tier) for tier in tiers]
         chain = Chain(wired(options, self._codec, wall_clock, type(self).__name__, clock, random), self._codec)
         check_ttl_holds(policy, options)
+        chain.hearing = hearing_of(chain, clock)
         self._events = Events(observers, _complain) if observers else None
         if self._events is not None:
             chain.listen(self._events)
@@ -107,7 +109,8 @@ class TieredCache:
         chain.wants_lives = bool(self._policy.stale_for or self._refreshes)
         self._asks_nobody = chain.alone is not None and self._events is None
         self._chain = chain
-        self._loads = Loads(chain, self._flights, self._throttle, self._wall_clock, self._random)
+        fleet = Fleet(chain, self._clock, self._sleep, self._random)
+        self._loads = Loads(chain, self._flights, self._throttle, self._wall_clock, self._random, fleet)
         self._at_front = front_of(chain, self._events, self._wall_clock)
         self._entry, self._hits, self._thaws, self._peek, self._front_clock, self._front = self._at_front
         self._streams = Streams(

@@ -64,15 +64,15 @@ class ByteTier:
         self._has_ttl = supports(backend, SupportsTTL)
         own_deadline = supports(backend, HasDeadline)
         if options.timeout is UNSET:
-            self._timeout = None if own_deadline or not IS_ASYNC else DEFAULT_TIMEOUT
+            self.timeout = None if own_deadline or not IS_ASYNC else DEFAULT_TIMEOUT
         else:
-            self._timeout = options.timeout
+            self.timeout = options.timeout
             if not IS_ASYNC and options.timeout is not None:
                 raise ConfigurationError(
                     f"tier {name!r}: nothing can interrupt a sync backend from outside, so timeout={options.timeout:g} "
                     f"cannot hold; give {type(backend).__name__} a deadline of its own and leave the timeout out"
                 )
-        self._watch = Watch(
+        self.watch = Watch(
             backend,
             options,
             self.counters,
@@ -81,44 +81,44 @@ class ByteTier:
             has_many=self._has_many,
             can_scan=self.can_scan,
             can_clear=self.can_clear,
-            timeout=self._timeout,
+            timeout=self.timeout,
         )
-        self._guard = self._watch.guard
+        self.guard = self.watch.guard
 
     # -- reading
 
     async def read(self, key: str, *, with_life: bool) -> Item | str:
         """The item, or the reason why there is none. `with_life`: its remaining life is wanted too."""
-        counters, guard = self.counters, self._guard
+        counters, guard = self.counters, self.guard
         turn = guard.calm
         if not turn:
             if guard.distrusts(key):
                 counters.misses += 1
-                self._watch.replay.begin()
+                self.watch.replay.begin()
                 return "not caught up"
             turn = guard.enter()
             if not turn:
                 counters.misses += 1
-                return self._watch.bypassed()
+                return self.watch.bypassed()
         left: float | None = None
         try:
             if with_life and self._has_ttl:
-                found = await bounded(self.backend.get_with_ttl([key]), self._timeout)
+                found = await bounded(self.backend.get_with_ttl([key]), self.timeout)
                 data, left = found.get(key, (None, None))
             else:
-                data = await bounded(self.backend.get(key), self._timeout)
+                data = await bounded(self.backend.get(key), self.timeout)
             if not guard.calm:
-                self._watch.answered(turn)
+                self.watch.answered(turn)
         except Exception as error:
             counters.misses += 1
-            return self._watch.failed(error, turn, "read")
+            return self.watch.failed(error, turn, "read")
         except BaseException:
             guard.left(turn)
             raise
         if data is None:
             counters.misses += 1
             return "absent"
-        item = self._open(key, data, left)
+        item = self.opened(key, data, left)
         if isinstance(item, str):
             counters.misses += 1
         elif not item.stale_for:
@@ -133,19 +133,19 @@ class ByteTier:
 
     async def read_many(self, keys: Sequence[str], *, with_life: bool) -> dict[str, Item]:
         """The found ones, in one round trip where the backend can."""
-        if not self._guard.calm:
-            trusted = self._guard.trusted(keys)
+        if not self.guard.calm:
+            trusted = self.guard.trusted(keys)
             self.counters.misses += len(keys) - len(trusted)
             keys = trusted
             if not keys:
-                self._watch.replay.begin()
+                self.watch.replay.begin()
                 return {}
         if with_life and self._has_ttl:
-            pairs = await self._tried(self.backend.get_with_ttl, keys)
-            opened = [(key, self._open(key, data, left)) for key, (data, left) in pairs.items()]
+            pairs = await self.tried(self.backend.get_with_ttl, keys)
+            opened = [(key, self.opened(key, data, left)) for key, (data, left) in pairs.items()]
         elif self._has_many:
-            found = await self._tried(self.backend.get_many, keys)
-            opened = [(key, self._open(key, data, None)) for key, data in found.items()]
+            found = await self.tried(self.backend.get_many, keys)
+            opened = [(key, self.opened(key, data, None)) for key, data in found.items()]
         else:
             opened = [(key, await self.read(key, with_life=with_life)) for key in keys]
             return {key: item for key, item in opened if not isinstance(item, str)}
@@ -158,25 +158,26 @@ class ByteTier:
         self.counters.misses += len(keys) - hits
         return items
 
-    async def _tried(self, verb: Any, asked: Any) -> Any:
-        """What the backend says, or an empty dict where it does not."""
-        turn = self._guard.calm or self._guard.enter()
+    async def tried(self, verb: Any, asked: Any, none: Any = None) -> Any:
+        """What the backend says, or `none`, an empty dict by default, where it does not."""
+        none = {} if none is None else none
+        turn = self.guard.calm or self.guard.enter()
         if not turn:
-            self._watch.bypassed()
-            return {}
+            self.watch.bypassed()
+            return none
         try:
-            found = await bounded(verb(asked), self._timeout)
-            if not self._guard.calm:
-                self._watch.answered(turn)
+            found = await bounded(verb(asked), self.timeout)
+            if not self.guard.calm:
+                self.watch.answered(turn)
         except Exception as error:
-            self._watch.failed(error, turn, "read")
-            return {}
+            self.watch.failed(error, turn, "read")
+            return none
         except BaseException:
-            self._guard.left(turn)
+            self.guard.left(turn)
             raise
         return found
 
-    def _open(self, key: str, data: bytes, left: float | None) -> Item | str:
+    def opened(self, key: str, data: bytes, left: float | None) -> Item | str:
         try:
             value, raw, thaw, created, fresh_for, stale_for, compressed, tags = self._codec.open(key, data)
         except EnvelopeError as refused:
@@ -199,13 +200,19 @@ class ByteTier:
 
     # -- writing
 
+    def count(self, item: Item, data: bytes) -> None:
+        counters = self.counters
+        counters.writes += 1
+        counters.raw_bytes += len(item.raw or b"")
+        counters.stored_bytes += len(data)
+
     async def store(self, items: Mapping[str, Item], passes: Mapping[str, Pass], *, is_fill: bool) -> int:
         """Store those whose pass holds and that fit; returns how many. What does not fit leaves no older value there.
 
         A fill whose pass was revoked while it was on its way may have landed after the invalidation: it is taken out
         again. A fill is not tried on a backend that has just failed to answer: its caller has waited for it once.
         """
-        guard = self._guard
+        guard = self.guard
         if is_fill and guard.is_failing:
             self.counters.skip(list(items), "failing")
             return 0
@@ -214,7 +221,7 @@ class ByteTier:
         unfit: list[str] = []
         for key, item in items.items():
             if passes[key].holds:
-                entry = self._seal(key, item)
+                entry = self.sealed(key, item)
                 if entry is None:
                     unfit.append(key)
                 else:
@@ -227,39 +234,36 @@ class ByteTier:
             return 0
         turn = guard.calm or guard.enter()
         if not turn:
-            self._watch.missed([] if is_fill else sealed, number)
-            self._watch.bypassed()
+            self.watch.missed([] if is_fill else sealed, number)
+            self.watch.bypassed()
             return 0
         try:
             if self._has_many and len(sealed) > 1:
-                await bounded(self.backend.set_many(sealed), self._timeout)
+                await bounded(self.backend.set_many(sealed), self.timeout)
             else:
                 for key, (data, ttl) in sealed.items():
-                    await bounded(self.backend.set(key, data, ttl=ttl), self._timeout)
+                    await bounded(self.backend.set(key, data, ttl=ttl), self.timeout)
             if not guard.calm:
                 guard.settled(sealed, number)
-                self._watch.answered(turn)
+                self.watch.answered(turn)
         except Exception as error:
-            self._watch.missed([key for key in sealed if not (is_fill and passes[key].holds)], number)
-            self._watch.failed(error, turn, "write")
+            self.watch.missed([key for key in sealed if not (is_fill and passes[key].holds)], number)
+            self.watch.failed(error, turn, "write")
             return 0
         except BaseException:
             if is_fill:
-                self._watch.missed([key for key in sealed if not passes[key].holds], number)
+                self.watch.missed([key for key in sealed if not passes[key].holds], number)
             guard.left(turn)
             raise
-        counters = self.counters
         for key, (data, _) in sealed.items():
-            counters.writes += 1
-            counters.raw_bytes += len(items[key].raw or b"")
-            counters.stored_bytes += len(data)
+            self.count(items[key], data)
         if is_fill:
             late = [key for key in sealed if not passes[key].holds]
             if late:
                 await self.remove(late)
         return len(sealed)
 
-    def _seal(self, key: str, item: Item) -> tuple[bytes, float | None] | None:
+    def sealed(self, key: str, item: Item) -> tuple[bytes, float | None] | None:
         options, raw = self.options, item.raw
         if raw is None:
             raw = item.raw = self._codec.dumps(item.value)
@@ -284,27 +288,27 @@ class ByteTier:
 
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys; returns how many were there."""
-        guard, removed = self._guard, 0
+        guard, removed = self.guard, 0
         number = guard.number()
         turn = guard.calm or guard.enter()
         if not turn:
-            self._watch.missed(keys, number)
-            self._watch.bypassed()
+            self.watch.missed(keys, number)
+            self.watch.bypassed()
             return 0
         try:
             if self._has_many and len(keys) > 1:
-                removed = await bounded(self.backend.delete_many(keys), self._timeout)
+                removed = await bounded(self.backend.delete_many(keys), self.timeout)
             else:
                 for key in keys:
-                    removed += await bounded(self.backend.delete(key), self._timeout)
+                    removed += await bounded(self.backend.delete(key), self.timeout)
             if not guard.calm:
                 guard.settled(keys, number)
-                self._watch.answered(turn)
+                self.watch.answered(turn)
         except Exception as error:
-            self._watch.missed(keys, number)
-            self._watch.failed(error, turn, "forget")
+            self.watch.missed(keys, number)
+            self.watch.failed(error, turn, "forget")
         except BaseException:
-            self._watch.missed(keys, number)
+            self.watch.missed(keys, number)
             guard.left(turn)
             raise
         return removed
@@ -315,7 +319,7 @@ class ByteTier:
         What is to be kept stale is read, sealed anew and written back. What cannot be read is removed, and where that
         fails, too, kept as an invalidation that the tier has missed.
         """
-        number = self._guard.number()
+        number = self.guard.number()
         try:
             item = await self.look(key)
             if isinstance(item, Item) and not item.is_fresh:
@@ -329,19 +333,19 @@ class ByteTier:
             if stored and not passes[key].holds:
                 await self.remove([key])  # it may have landed after what was written or forgotten meanwhile
         except BaseException:
-            self._watch.missed([key], number)
+            self.watch.missed([key], number)
             raise
         return True
 
     async def look(self, key: str) -> Item | str:
         """The item, which may be stale, without counting it as a look-up."""
-        if not self._guard.calm and self._guard.distrusts(key):
+        if not self.guard.calm and self.guard.distrusts(key):
             return "not caught up"
         if self._has_ttl:
-            data, left = (await self._tried(self.backend.get_with_ttl, [key])).get(key, (None, None))
+            data, left = (await self.tried(self.backend.get_with_ttl, [key])).get(key, (None, None))
         else:
-            data, left = await self._tried(self.backend.get, key), None
-        return self._open(key, data, left) if data else "absent"
+            data, left = await self.tried(self.backend.get, key), None
+        return self.opened(key, data, left) if data else "absent"
 
     def end(self, key: str, stale_for: float) -> bool:  # noqa: ARG002 only a tier in this process can do it at once
         """False: this tier has to be asked, and waited for."""
@@ -352,70 +356,70 @@ class ByteTier:
 
         What was not listed is kept as an invalidation that the tier has missed.
         """
-        guard = self._guard
+        guard = self.guard
         sweep = Sweep(prefix, matches, guard.number())
         turn = guard.calm or guard.enter()
         if not turn:
-            self._watch.missed_sweep(sweep)
-            self._watch.bypassed()
+            self.watch.missed_sweep(sweep)
+            self.watch.bypassed()
             return
         try:
             async for key in self.backend.scan(prefix):
                 if not guard.calm:
-                    self._watch.answered(turn)  # now: whoever lists the keys has calls of its own to make
+                    self.watch.answered(turn)  # now: whoever lists the keys has calls of its own to make
                 yield key
             if not guard.calm:
-                self._watch.answered(turn)
+                self.watch.answered(turn)
         except Exception as error:
-            self._watch.missed_sweep(sweep)
-            self._watch.failed(error, turn, "list")
+            self.watch.missed_sweep(sweep)
+            self.watch.failed(error, turn, "list")
         except BaseException:
-            self._watch.missed_sweep(sweep)
+            self.watch.missed_sweep(sweep)
             guard.left(turn)
             raise
 
     async def answers(self, key: str) -> bool:
         """Whether the backend answers now, as a read of `key` shows."""
-        turn = self._guard.turn()
+        turn = self.guard.turn()
         try:
-            await bounded(self.backend.get(key), self._timeout)
+            await bounded(self.backend.get(key), self.timeout)
         except Exception as error:
-            self._watch.failed(error, turn, "read")
+            self.watch.failed(error, turn, "read")
             return False
-        self._watch.healthy()
+        self.watch.healthy()
         return True
 
     async def clear(self) -> None:
         """Forget everything."""
-        guard = self._guard
+        guard = self.guard
         sweep = Sweep("", _every, guard.number(), is_clear=True)
         turn = guard.calm or guard.enter()
         if not turn:
-            self._watch.missed_sweep(sweep)
-            self._watch.bypassed()
+            self.watch.missed_sweep(sweep)
+            self.watch.bypassed()
             return
         try:
             await self.backend.clear()  # as long as it takes: many keys need many slices
             if not guard.calm:
                 guard.cleared(sweep.number)
-                self._watch.answered(turn)
+                self.watch.answered(turn)
         except Exception as error:
-            self._watch.missed_sweep(sweep)
-            self._watch.failed(error, turn, "forget")
+            self.watch.missed_sweep(sweep)
+            self.watch.failed(error, turn, "forget")
         except BaseException:
-            self._watch.missed_sweep(sweep)
+            self.watch.missed_sweep(sweep)
             guard.left(turn)
             raise
 
     async def aclose(self) -> None:
         """Leave off what is under way, and close the backend."""
-        await self._watch.replay.aclose()
+        await self.watch.replay.aclose()
         await self.backend.aclose()
 
     def describe(self) -> str:
         """What this tier really does, in one line."""
         deadline = (
-            self.backend.deadline if self._timeout is None and supports(self.backend, HasDeadline) else self._timeout
+            self.backend.deadline if self.timeout is None and supports(self.backend, HasDeadline) else self.timeout
         )
         wait = "waits as long as it takes" if deadline is None else f"waits {deadline:g} s at most"
         trips = "batches" if self._has_many else "one call for each key"

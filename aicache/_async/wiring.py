@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from aicache._async.chain import AnyTier, Chain, NestedTier
+from aicache._async.chain import AnyTier, Chain
 from aicache._async.entries import EntryTier
+from aicache._async.hearing import Hearing
+from aicache._async.leasing import LeasingTier
+from aicache._async.nested import NestedTier
 from aicache._async.primitives import IS_ASYNC
 from aicache._async.tiers import ByteTier
 from aicache._kernel.wiring import check_backend, tier_names
 from aicache.codecs import Codec
 from aicache.errors import ConfigurationError
 from aicache.options import Tier
-from aicache.protocols import HoldsEntries, supports
+from aicache.protocols import HoldsEntries, SupportsFeed, SupportsLeases, supports
 
-__all__ = ["wired"]
+__all__ = ["hearing_of", "wired"]
+
+_caches_of: Final[weakref.WeakKeyDictionary[Any, int]] = weakref.WeakKeyDictionary()
 
 
 def wired(
@@ -43,7 +50,8 @@ def wired(
             if supports(backend, HoldsEntries):
                 tier = EntryTier(backend, option, name, codec)
             else:
-                tier = ByteTier(backend, option, name, codec, wall_clock, clock, random)
+                kind = LeasingTier if supports(backend, SupportsLeases) else ByteTier
+                tier = kind(backend, option, name, codec, wall_clock, clock, random)
         if tier.in_process and built and not built[-1].in_process:
             raise ConfigurationError(
                 f"tier {name!r} is in this process and stands behind {built[-1].counters.name!r}, which is not: "
@@ -51,3 +59,13 @@ def wired(
             )
         built.append(tier)
     return built
+
+
+def hearing_of(chain: Chain, clock: Callable[[], float]) -> Hearing | None:
+    """What has the tiers in this process hear of what other processes do; None where there is nothing to be heard."""
+    last = chain.tiers[-1]
+    memory = [tier for tier in chain.tiers if isinstance(tier, EntryTier)]
+    if not (memory and isinstance(last, ByteTier) and supports(last.backend, SupportsFeed)):
+        return None
+    users = _caches_of[last.backend] = _caches_of.get(last.backend, 0) + 1
+    return Hearing(chain.fence, memory, last, clock, own=users > 1)

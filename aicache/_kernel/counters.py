@@ -74,13 +74,13 @@ class Counters:
 
     __slots__ = (
         "events", "invalidations", "joins", "load_errors", "load_timeouts", "loads", "misses", "overtaken", "refreshes",
-        "skips", "stale", "unserializable",
+        "skips", "stale", "unserializable", "waits",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.misses = self.loads = self.load_errors = self.load_timeouts = self.joins = 0
         self.unserializable = self.overtaken = self.refreshes = self.stale = 0
-        self.invalidations = 0
+        self.invalidations = self.waits = 0
         self.skips: dict[str, int] = {}
         self.events: Events | None = None
 
@@ -97,6 +97,7 @@ class Counters:
             skips=MappingProxyType(dict(self.skips)),
             invalidations=self.invalidations,
             joins=self.joins,
+            waits=self.waits,
             unserializable=self.unserializable,
             overtaken=self.overtaken,
             tiers=tiers,

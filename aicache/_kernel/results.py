@@ -105,6 +105,7 @@ class CacheStats:
     `skips`: values that a factory returned and that were not stored, by the policy's or the factory's reason.
     `invalidations`: keys, prefixes and clears that were asked for.
     `joins`: callers who got the answer of a load that was under way, instead of making one: stampedes avoided.
+    `waits`: loads that waited for one of another process (see `Policy.lease`).
     `unserializable`: values that a factory returned and that cannot be kept; their callers got them all the same.
     `overtaken`: values not stored because their key was written or invalidated while they were on their way.
     `tiers`: the same for each tier, in order.
@@ -120,6 +121,7 @@ class CacheStats:
     invalidations: int = 0
     skips: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     joins: int
+    waits: int = 0
     unserializable: int
     overtaken: int
     tiers: tuple[TierStats, ...]

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from aicache.errors import ConfigurationError, InvalidTypeError
 
-__all__ = ["IS_ASYNC", "bounded", "call", "check_function", "within"]
+__all__ = ["IS_ASYNC", "at_once", "bounded", "call", "check_function", "within"]
 
 T = TypeVar("T")
 
@@ -20,6 +20,10 @@ def bounded(answer: T, seconds: float | None) -> T:  # noqa: ARG001 a sync backe
     `seconds`.
     """
     return answer
+
+
+def at_once(_answer: object) -> None:
+    """Have a backend in this process do something: it has done it."""
 
 
 def check_function(function: Callable[..., Any]) -> None:

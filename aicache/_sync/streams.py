@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from aicache._kernel.fence import Passes
 from aicache._kernel.item import Item
+from aicache._kernel.leases import Lease
 from aicache._kernel.outcomes import Call, Made, made_of_stream
 from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
 from aicache._kernel.throttle import Throttle
@@ -51,7 +52,7 @@ class Stream(Flight):
     """One stream under way, with those who read it. `lock` guards it all, and `changed` tells of it."""
 
     __slots__ = (
-        "_found", "_is_given", "begun", "chunks", "completes", "granted", "in_background", "lock", "old",
+        "_found", "_is_given", "begun", "chunks", "completes", "granted", "in_background", "lease", "lock", "old",
         "puller", "tape", "told_from", "upstream", "wanted",
     )  # fmt: skip
 
@@ -69,6 +70,7 @@ class Stream(Flight):
         self.chunks: Iterator[Any] | None = None
         self.begun = self.told_from = 0.0
         self.old: Item | None = None
+        self.lease: Lease | None = None
         self._found: Item | None = None
         self._is_given = False
 
@@ -210,6 +212,7 @@ class Streams:
 
     def _board(self, wanted: Wanted) -> tuple[Stream, Reader, Flight | None]:
         key, running = wanted.key, self._running
+        self._chain.hear()
         outer = current.get()
         if outer is not None and outer.landed:
             outer = None
@@ -276,12 +279,15 @@ class Streams:
     def _look(self, stream: Stream) -> None:
         """Look for a recording, and for a stale one that may stand in for a factory that fails."""
         key, stale = stream.wanted.key, cast("list[Item]", [])
-        found = self._chain.find(key, stream.granted, stale=stale)
+        stream.lease = None if self._chain.leasing is None else Lease()
+        found = self._chain.find(key, stream.granted, stale=stale, lease=stream.lease)
         if isinstance(found, Item):
             if recording_in(found.value) is not None:
                 stream.find(found)
                 return
             self._chain.refuse(key, found, "not a stream")
+        if self._chain.leasing is not None and stream.lease is not None and (stale or isinstance(found, Item)):
+            self._chain.leasing.lease((key,), stream.lease, renewing=True)
         span = stream.wanted.asked.policy.stale_if_error
         usable = [item for item in stale if -(item.ttl or 0.0) <= span > 0 and recording_in(item.value) is not None]
         stream.old = max(usable, key=lambda item: item.ttl or 0.0, default=None)
@@ -302,7 +308,7 @@ class Streams:
         if tape.refused is None and (kept := self._judged(tape, wanted)) is not None:
             try:
                 item = self._loads.item(tape.recording(seconds).value(), kept.ttl, kept.cost, wanted.asked)
-                self._chain.fill({wanted.key: item}, stream.granted)
+                self._chain.fill({wanted.key: item}, stream.granted, stream.lease)
             except SerializationError:
                 tape.refuse("unserializable")
         if tape.refused is not None:

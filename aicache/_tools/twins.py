@@ -37,6 +37,7 @@ TREES: Final = ("aicache", "backends")
 BY_HAND: Final = frozenset(
     {
         "aicache/_async/__init__.py",
+        "aicache/_async/beside.py",
         "aicache/_async/flights.py",
         "aicache/_async/primitives.py",
         "aicache/_async/streams.py",
@@ -49,6 +50,7 @@ BY_HAND: Final = frozenset(
 NAMES: Final = {
     "_async": "_sync",
     "aclose": "close",
+    "asynccontextmanager": "contextmanager",
     "AsyncExitStack": "ExitStack",
     "AsyncGenerator": "Generator",
     "AsyncIterator": "Iterator",

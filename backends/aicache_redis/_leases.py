@@ -69,18 +69,19 @@ def milliseconds(seconds: float) -> int:
     return max(1, ceil(seconds * 1000))
 
 
-def lease(names: Names, key: str, most: int, token: bytes, seconds: float, holder: bytes, lock: float) -> Step:
+def lease(
+    names: Names, key: str, most: int, token: bytes, seconds: float, holder: bytes, lock: float, *, renewing: bool
+) -> Step:
     """Read a value of at most so many bytes, or else take its token, and its lock for a holder that is not empty."""
     value = names.value(key)
     keys = (value, names.token(value), names.lock(value))
-    return Step(LEASE, keys, most, token, milliseconds(seconds), holder, milliseconds(lock))
+    return Step(LEASE, keys, most, token, milliseconds(seconds), holder, milliseconds(lock), b"1" if renewing else b"")
 
 
 def leased(reply: Sequence[Any]) -> Leased:
     """What the reply to `lease` says."""
-    if reply[0] is not None:
-        return Leased(reply[0], None if reply[1] == -1 else max(0, reply[1]) / 1000, None, False)
-    return Leased(None, None, reply[1], bool(reply[2]))
+    value, left, token, holds = reply
+    return Leased(value, None if left == -1 else max(0, left) / 1000, token, bool(holds))
 
 
 def lease_in_steps(names: Names, key: str, token: bytes, life: int, holder: bytes, lock: float) -> list[Command]:

@@ -26,20 +26,23 @@ def _script(text: str) -> Script:
 
 LEASE: Final = _script(
     """
-    local value = redis.pcall('GETRANGE', KEYS[1], 0, ARGV[1])
+    local value, left = redis.pcall('GETRANGE', KEYS[1], 0, ARGV[1]), -1
     if type(value) == 'string' and #value > 0 and #value <= tonumber(ARGV[1]) then
-      return {value, redis.call('PTTL', KEYS[1])}
-    end
+      left = redis.call('PTTL', KEYS[1])
+      if ARGV[6] == '' then return {value, left, false, 0} end
+    else value = false end
     local token = redis.call('GET', KEYS[2])
     if token then redis.call('PEXPIRE', KEYS[2], ARGV[3])
     else token = ARGV[2]; redis.call('SET', KEYS[2], token, 'PX', ARGV[3]) end
-    if ARGV[4] == '' then return {false, token, 1} end
-    if redis.call('SET', KEYS[3], ARGV[4], 'NX', 'PX', ARGV[5]) then return {false, token, 1} end
-    return {false, token, redis.call('GET', KEYS[3]) == ARGV[4] and 1 or 0}
+    if ARGV[4] == '' or redis.call('SET', KEYS[3], ARGV[4], 'NX', 'PX', ARGV[5]) then
+      return {value, left, token, 1}
+    end
+    return {value, left, token, redis.call('GET', KEYS[3]) == ARGV[4] and 1 or 0}
     """
 )
 """KEYS: value, token, lock. ARGV: the most bytes a value has, a new token, its milliseconds, the holder or '', the
-lock's milliseconds. The value and its PTTL, or else nil, the token and whether the lock is the holder's.
+lock's milliseconds, and anything to have a token where there is a value, too. The value or nil, its PTTL, the token or
+nil, and whether the lock is the holder's.
 """
 
 FILL: Final = _script(

@@ -251,7 +251,7 @@ async def test_too_many_are_dropped_counted_said_once_and_not_served(flavour, st
     cache = flavour.cache(Tier(backend=store, name="store"), random=lambda: 0.0)
     await cache.set_many({f"k:{number}": "old" for number in range(50)} | {"other": "old"})
     tier = (cache if flavour.is_async else cache.inner)._chain.tiers[0]
-    tier._guard._missed._max_keys = 10
+    tier.guard._missed._max_keys = 10
     begin(outage)
     await opened(cache)
     for number in range(50):
@@ -445,7 +445,7 @@ def test_a_replay_whose_loop_was_closed_is_taken_up_by_the_next():
 
     loop = asyncio.new_event_loop()
     loop.run_until_complete(lose())
-    task = cache._chain.tiers[0]._watch.replay._task
+    task = cache._chain.tiers[0].watch.replay._task
     assert task is not None
     loop.close()
     task._log_destroy_pending = False

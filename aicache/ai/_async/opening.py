@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aicache.errors import MissingExtraError
+from aicache.options import Tier
 from aicache.registry import open_backend
 
 __all__ = ["opened"]
@@ -20,7 +21,8 @@ def opened(url: str | None, memory_entries: int) -> tuple[list[Any], bool]:
     tiers: list[Any] = []
     scheme = "memory" if url is None else urlsplit(url).scheme or url
     if memory_entries and scheme != "memory":
-        tiers.append(open_backend("memory", max_entries=memory_entries))
+        # An answer that is a little old is worth more than none, so memory goes on alone when the store is away.
+        tiers.append(Tier(backend=open_backend("memory", max_entries=memory_entries), unheard="serve"))
     if scheme == "memory":
         bounds: dict[str, Any] = {} if "?" in (url or "") else {"max_entries": memory_entries or None}
         return [open_backend(url or "memory", **bounds)], False

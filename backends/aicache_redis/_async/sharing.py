@@ -29,28 +29,34 @@ class Sharing:
     # -- leases
 
     async def lease(
-        self, keys: Sequence[str], *, seconds: float, holder: str | None = None, lock: float = 0.0
+        self,
+        keys: Sequence[str],
+        *,
+        seconds: float,
+        holder: str | None = None,
+        lock: float = 0.0,
+        renewing: bool = False,
     ) -> dict[str, Leased]:
         """Each key's value, or else the token that a fill has to show, in one round trip.
 
-        Where the server denies EVAL it takes two for what is not there.
+        Where the server denies EVAL it takes three for what is not there.
         """
         names, most = self._commands.names, self._commands.max_value_bytes
         token, owner = os.urandom(16), leases.holder_of(holder)
-        steps = [leases.lease(names, key, most, token, seconds, owner, lock) for key in keys]
+        steps = [leases.lease(names, key, most, token, seconds, owner, lock, renewing=renewing) for key in keys]
         replies = await self._run(steps)
         if replies is None:
-            return await self._leased_in_steps(keys, token, seconds, owner, lock)
+            return await self._leased_in_steps(keys, token, seconds, owner, lock, renewing)
         return {key: self._leased(reply) for key, reply in zip(keys, replies, strict=True)}
 
     async def _leased_in_steps(
-        self, keys: Sequence[str], token: bytes, seconds: float, owner: bytes, lock: float
+        self, keys: Sequence[str], token: bytes, seconds: float, owner: bytes, lock: float, renewing: bool
     ) -> dict[str, Leased]:
         # A token is taken before the value is looked for once more, and the load begins after that: so an invalidation
         # that comes in between takes the token away, and one that came before has taken the value.
-        found = await self.get_with_ttl(keys)
-        missing = [key for key in keys if key not in found]
+        found = {} if renewing else await self.get_with_ttl(keys)
         leased = {key: Leased(value, left, None, False) for key, (value, left) in found.items()}
+        missing = [key for key in keys if key not in found]
         if missing:
             names, life = self._commands.names, leases.milliseconds(seconds)
             asked = [leases.lease_in_steps(names, key, token, life, owner, lock) for key in missing]
@@ -59,9 +65,9 @@ class Sharing:
             again = await self.get_with_ttl(missing)
             for at, key in enumerate(missing):
                 own = replies[at * per_key : (at + 1) * per_key]
-                holds = not owner or own[-1] == owner
-                value = again.get(key)
-                leased[key] = Leased(None, None, own[1], holds) if value is None else Leased(*value, None, False)
+                value, left = again.get(key, (None, None))
+                needed = value is None or renewing
+                leased[key] = Leased(value, left, own[1] if needed else None, needed and own[-1] in (owner, 0, 1))
         return leased
 
     def _leased(self, reply: Sequence[Any]) -> Leased:

@@ -1,0 +1,53 @@
+"""Runs one thing again and again beside its callers. Written by hand in both flavours: here in a task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+__all__ = ["Beside"]
+
+_PATIENCE = 1.0  # seconds that closing waits for it
+
+
+class Beside:
+    """`step` is awaited again and again; it returns how many seconds to wait before the next time, None to end.
+    `ended` is called when it has ended, whatever ended it: its loop, too. `first`: seconds before the first time.
+    """
+
+    def __init__(
+        self, step: Callable[[], Awaitable[float | None]], ended: Callable[[], None], first: float = 0.0
+    ) -> None:
+        self._step = step
+        self._ended = ended
+        self._first = first
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs in a loop that is not closed."""
+        return self._task is not None and not (self._task.done() or self._task.get_loop().is_closed())
+
+    def start(self) -> None:
+        """Run in the loop of the caller."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            pause: float | None = self._first
+            while pause is not None:
+                await asyncio.sleep(pause)
+                pause = await self._step()
+        finally:
+            self._ended()
+
+    async def aclose(self) -> None:
+        """End it, and wait a little for that."""
+        task, self._task = self._task, None
+        if task is None or task.done() or task.get_loop().is_closed():
+            return
+        if task.get_loop() is not asyncio.get_running_loop():
+            task.get_loop().call_soon_threadsafe(task.cancel)
+            return
+        task.cancel()
+        await asyncio.wait([task], timeout=_PATIENCE)

@@ -1,0 +1,58 @@
+"""What one load holds in the tier that several processes share: the tokens under which it may store, and the locks by
+which it is the only one that loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from aicache.protocols import Leased
+
+__all__ = ["TOKEN_SECONDS", "Lease", "pauses"]
+
+TOKEN_SECONDS: Final = 600.0
+"""How long a load may take to be stored: longer than any that is worth waiting for."""
+
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 0.1
+
+
+class Lease:
+    """The lease of one load.
+
+    `lock`: seconds that its locks last unless they are renewed; 0: it takes none, others may load at the same time.
+    `holder`: its name in the locks; None: it takes none. `tokens`: by key; a key without one is not stored.
+    `elsewhere`: the keys that another process is loading.
+    """
+
+    __slots__ = ("elsewhere", "holder", "lock", "tokens")
+
+    def __init__(self, holder: str | None = None, lock: float = 0.0) -> None:
+        self.holder = holder
+        self.lock = lock
+        self.tokens: dict[str, bytes] = {}
+        self.elsewhere: set[str] = set()
+
+    def take(self, leased: Mapping[str, Leased]) -> None:
+        """Note what the store said."""
+        for key, said in leased.items():
+            if said.token is not None:
+                self.tokens[key] = said.token
+            if said.token is None or said.holds:
+                self.elsewhere.discard(key)
+            else:
+                self.elsewhere.add(key)
+
+    @property
+    def held(self) -> list[str]:
+        """The keys whose locks are its own."""
+        return [] if self.holder is None else [key for key in self.tokens if key not in self.elsewhere]
+
+
+def pauses(random: Callable[[], float]) -> Iterator[float]:
+    """Seconds between two looks for what another process is loading: longer and longer, and not all at once."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause * (0.75 + random() / 2)
+        pause = min(_LONGEST_PAUSE, 2 * pause)

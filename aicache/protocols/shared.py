@@ -1,0 +1,163 @@
+"""What only a store that several processes share can do: leases, a feed, and versions of tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+__all__ = [
+    "Heard",
+    "Leased",
+    "SupportsFeed",
+    "SupportsLeases",
+    "SupportsTags",
+    "SyncSupportsFeed",
+    "SyncSupportsLeases",
+    "SyncSupportsTags",
+]
+
+
+class Leased(NamedTuple):
+    """What a store says of one key to who would load it.
+
+    `value`, `left`: the bytes and their remaining life in seconds (None: no expiry), where there are any.
+    `token`: what a fill has to show; None where there is a value and it was not to be renewed.
+    `holds`: whether the caller, who has a token, is the one who is to load. True where no lock was asked for.
+    """
+
+    value: bytes | None
+    left: float | None
+    token: bytes | None
+    holds: bool
+
+
+@runtime_checkable
+class SupportsLeases(Protocol):
+    """The store lets a loaded value in only if its key has not been written or invalidated since the load began.
+
+    This is the lease of Nishtala et al., "Scaling Memcache at Facebook" (NSDI 2013). A token stands beside each key
+    that is being loaded; those who load at once share it. `set`, `delete` and `clear` take it away, and without it
+    nothing is let in: so a restart, an eviction and a failover that lose it are safe.
+    """
+
+    async def lease(
+        self,
+        keys: Sequence[str],
+        *,
+        seconds: float,
+        holder: str | None = None,
+        lock: float = 0.0,
+        renewing: bool = False,
+    ) -> dict[str, Leased]:
+        """Each key's value or else its token, in one round trip.
+
+        `seconds`: how long the token stands if nobody takes it away. `holder`: also lock the key for `lock` seconds
+        for this holder, unless another has it. `renewing`: a token where there is a value, too.
+        """
+        ...
+
+    async def fill(
+        self, entries: Mapping[str, tuple[bytes, float | None, bytes]], *, holder: str | None = None
+    ) -> set[str]:
+        """Store each value for its ttl while its token stands (and no other than `holder` has the lock, which is given
+        back); returns the keys that were stored.
+        """
+        ...
+
+    async def renew(self, keys: Sequence[str], *, holder: str, lock: float) -> set[str]:
+        """Lock for `lock` seconds from now what this holder has; returns the keys that it still has."""
+        ...
+
+    async def release(self, keys: Sequence[str], *, holder: str) -> None:
+        """Give back the locks that this holder has."""
+        ...
+
+
+@runtime_checkable
+class SyncSupportsLeases(Protocol):
+    """`SupportsLeases` for a `SyncCacheBackend`."""
+
+    def lease(
+        self,
+        keys: Sequence[str],
+        *,
+        seconds: float,
+        holder: str | None = None,
+        lock: float = 0.0,
+        renewing: bool = False,
+    ) -> dict[str, Leased]: ...
+
+    def fill(
+        self, entries: Mapping[str, tuple[bytes, float | None, bytes]], *, holder: str | None = None
+    ) -> set[str]: ...
+
+    def renew(self, keys: Sequence[str], *, holder: str, lock: float) -> set[str]: ...
+
+    def release(self, keys: Sequence[str], *, holder: str) -> None: ...
+
+
+class Heard(NamedTuple):
+    """What a feed says.
+
+    `position`: where to go on. `keys`, `tags`: what was written or forgotten since the position that was given.
+    `is_whole`: False where some may be missing, or everything was forgotten.
+    """
+
+    position: str
+    keys: list[str]
+    tags: list[str]
+    is_whole: bool
+
+
+@runtime_checkable
+class SupportsFeed(Protocol):
+    """The store tells every process of what any of them sets, deletes, clears or invalidates; what `fill` stores it
+    does not tell.
+
+    A notice is there before the call that caused it returns.
+    """
+
+    async def follow(self, position: str | None, wait: float, *, own: bool = False) -> Heard:
+        """What happened after `position`, as soon as anything does, or after `wait` seconds. None: from now on, and it
+        is not whole. `own`: what this very backend did is told too.
+        """
+        ...
+
+
+@runtime_checkable
+class SyncSupportsFeed(Protocol):
+    """`SupportsFeed` for a `SyncCacheBackend`."""
+
+    def follow(self, position: str | None, wait: float, *, own: bool = False) -> Heard: ...
+
+
+@runtime_checkable
+class SupportsTags(Protocol):
+    """The store keeps a version for each tag; an entry with an older one, or of a tag that has none, is not valid."""
+
+    async def tag_versions(self, tags: Sequence[str], *, create: bool = False) -> dict[str, bytes]:
+        """The versions of those that have one; `create`: give one to the others. One round trip."""
+        ...
+
+    async def get_tagged(
+        self, keys: Sequence[str], tags: Sequence[str]
+    ) -> tuple[dict[str, tuple[bytes, float | None]], dict[str, bytes]]:
+        """What `SupportsTTL.get_with_ttl` says of the keys, and `tag_versions` of the tags, in one round trip."""
+        ...
+
+    async def invalidate_tags(self, tags: Sequence[str]) -> None:
+        """Take their versions away: no entry with one of them is valid from now on, in any process."""
+        ...
+
+
+@runtime_checkable
+class SyncSupportsTags(Protocol):
+    """`SupportsTags` for a `SyncCacheBackend`."""
+
+    def tag_versions(self, tags: Sequence[str], *, create: bool = False) -> dict[str, bytes]: ...
+
+    def get_tagged(
+        self, keys: Sequence[str], tags: Sequence[str]
+    ) -> tuple[dict[str, tuple[bytes, float | None]], dict[str, bytes]]: ...
+
+    def invalidate_tags(self, tags: Sequence[str]) -> None: ...
