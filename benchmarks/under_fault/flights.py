@@ -36,6 +36,8 @@ def _asking(name: str, load: Ask) -> tuple[Ask, Callable[[], Awaitable[Any]]]:
         theirs = Cache()
         theirs.setup("mem://")
         return theirs(ttl=60, key="k", lock=True)(load), theirs.close
+    if name != "aiocache":
+        raise NotImplementedError(f"{name} has no single flight")
     from aiocache import cached_stampede
 
     async def nothing() -> None:

@@ -61,6 +61,8 @@ def _places(name: str, url: str) -> dict[str, Any]:
         from aiocache import SimpleMemoryCache
 
         return {"memory": SimpleMemoryCache()}
+    if name != "py-key-value":
+        raise NotImplementedError(f"{name} keeps nothing in memory")
     from key_value.aio.stores.memory import MemoryStore
 
     return {"memory": MemoryStore()}

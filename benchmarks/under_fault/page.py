@@ -21,6 +21,9 @@ paused, filled or locked, a proxy that cuts and delays, processes that fork. `te
 
 ## What is promised, and what was measured
 
+`slowest` is as a clock on the wall saw it. `slowest less stolen`, by which the goal of 0.30 s is judged, is without the
+time in which this process was ready to run and another program had the processor.
+
 | fault | goal | measured | met |
 |---|---|---|---|
 """
