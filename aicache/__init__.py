@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from aicache.ai import CacheKeyGenerator as CacheKeyGenerator
     from aicache.ai import CachePerformanceMonitor as CachePerformanceMonitor
     from aicache.ai import NullPerformanceMonitor as NullPerformanceMonitor
+    from aicache.ai import PriceList as PriceList
+    from aicache.ai import Savings as Savings
+    from aicache.ai import SavingsLedger as SavingsLedger
     from aicache.ai import SyncAIResponseCache as SyncAIResponseCache
+    from aicache.ai import Usage as Usage
     from aicache.codecs import Codec as Codec
     from aicache.codecs import JsonSerializer as JsonSerializer
     from aicache.codecs import Lz4Compressor as Lz4Compressor
@@ -67,6 +71,9 @@ _HOMES = {
     "NullPerformanceMonitor": "ai",
     "Observer": "_kernel.events",
     "Policy": "options",
+    "PriceList": "ai",
+    "Savings": "ai",
+    "SavingsLedger": "ai",
     "Skip": "_kernel.outcomes",
     "Store": "_kernel.outcomes",
     "SyncAIResponseCache": "ai",
@@ -76,6 +83,7 @@ _HOMES = {
     "TierStats": "_kernel.results",
     "TieredCache": "_async.tiered",
     "UNSET": "options",
+    "Usage": "ai",
     "ZlibCompressor": "codecs",
     "ZstdCompressor": "codecs",
     "available_backends": "registry",

@@ -5,8 +5,12 @@ from aicache.ai._sync.cache import SyncAIResponseCache
 from aicache.ai.answers import Answer
 from aicache.ai.differences import Difference
 from aicache.ai.keys import CacheKeyGenerator
+from aicache.ai.ledger import SavingsLedger
 from aicache.ai.monitor import CachePerformanceMonitor, NullPerformanceMonitor
+from aicache.ai.prices import PriceList
+from aicache.ai.savings import Savings
 from aicache.ai.stats import AICacheStats
+from aicache.ai.usage import Usage
 
 __all__ = [
     "AICacheStats",
@@ -16,5 +20,9 @@ __all__ = [
     "CachePerformanceMonitor",
     "Difference",
     "NullPerformanceMonitor",
+    "PriceList",
+    "Savings",
+    "SavingsLedger",
     "SyncAIResponseCache",
+    "Usage",
 ]
