@@ -130,7 +130,7 @@ def _read(kept: object) -> list[Generation] | None:
     """Fresh generations; None for whatever else lies under the key."""
     if not isinstance(kept, list):
         return None
-    texts = [*kept]
+    texts = cast("Sequence[Any]", kept)
     try:
         found = [cast("object", loads(text, allowed_objects=_CLASSES)) for text in texts]
     except Exception:  # it raises whatever the classes raise, on bytes that another release may have written

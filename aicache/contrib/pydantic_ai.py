@@ -5,7 +5,7 @@ Needs the extra `pydantic-ai`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, cast
@@ -133,7 +133,7 @@ class CachedAnswers(AbstractCapability[Any]):
 def _without_the_run(value: Any, calls: dict[str, int]) -> Any:
     """The messages with the ids of tool calls numbered as they come, and without what only tells runs apart."""
     if isinstance(value, list):
-        return [_without_the_run(item, calls) for item in [*value]]
+        return [_without_the_run(item, calls) for item in cast("Sequence[Any]", value)]
     if not isinstance(value, Mapping):
         return value
     fields = cast("Mapping[str, Any]", value)
