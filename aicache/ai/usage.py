@@ -37,6 +37,27 @@ class Usage:
     created: float | None = None
 
     def __post_init__(self) -> None:
+        a, b, c, model, provider = (
+            self.input_tokens,
+            self.output_tokens,
+            self.cached_input_tokens,
+            self.model,
+            self.provider,
+        )
+        first, total, at = self.first_token_seconds, self.total_seconds, self.created
+        if not (  # a hit reads one, so the usual case is told at a glance
+            (a is None or (type(a) is int and a >= 0))
+            and (b is None or (type(b) is int and b >= 0))
+            and (c is None or (type(c) is int and c >= 0))
+            and (model is None or type(model) is str)
+            and (provider is None or type(provider) is str)
+            and (first is None or (type(first) is float and 0 <= first < inf))
+            and (total is None or (type(total) is float and 0 <= total < inf))
+            and (at is None or (type(at) is float and 0 <= at < inf))
+        ):
+            self._check()
+
+    def _check(self) -> None:
         for name, kinds, what in _FIELDS:
             value = getattr(self, name)
             if value is None:
@@ -63,11 +84,20 @@ class Usage:
         """
         if not isinstance(plain, dict):
             return None
-        given = cast("dict[object, Any]", plain)
-        if given.get(_VERSION_NAME) != _VERSION:
+        get = cast("dict[object, Any]", plain).get
+        if get(_VERSION_NAME) != _VERSION:
             return None
         try:
-            return cls(**{name: given[short] for short, name in _SHORT.items() if short in given})
+            return cls(
+                input_tokens=get("in"),
+                output_tokens=get("out"),
+                cached_input_tokens=get("cached"),
+                model=get("model"),
+                provider=get("provider"),
+                first_token_seconds=get("first"),
+                total_seconds=get("total"),
+                created=get("created"),
+            )
         except (InvalidTypeError, InvalidArgumentError):
             return None
 
