@@ -26,8 +26,14 @@ if TYPE_CHECKING:
     from aicache.ai import Answer as Answer
     from aicache.ai import CacheKeyGenerator as CacheKeyGenerator
     from aicache.ai import CachePerformanceMonitor as CachePerformanceMonitor
+    from aicache.ai import EmbeddingCache as EmbeddingCache
     from aicache.ai import NullPerformanceMonitor as NullPerformanceMonitor
+    from aicache.ai import PriceList as PriceList
+    from aicache.ai import Savings as Savings
+    from aicache.ai import SavingsLedger as SavingsLedger
     from aicache.ai import SyncAIResponseCache as SyncAIResponseCache
+    from aicache.ai import SyncEmbeddingCache as SyncEmbeddingCache
+    from aicache.ai import Usage as Usage
     from aicache.codecs import Codec as Codec
     from aicache.codecs import JsonSerializer as JsonSerializer
     from aicache.codecs import Lz4Compressor as Lz4Compressor
@@ -57,6 +63,7 @@ _HOMES = {
     "CachePerformanceMonitor": "ai",
     "CacheStats": "_kernel.results",
     "Codec": "codecs",
+    "EmbeddingCache": "ai",
     "Event": "_kernel.events",
     "JsonSerializer": "codecs",
     "Lookup": "_kernel.results",
@@ -67,15 +74,20 @@ _HOMES = {
     "NullPerformanceMonitor": "ai",
     "Observer": "_kernel.events",
     "Policy": "options",
+    "PriceList": "ai",
+    "Savings": "ai",
+    "SavingsLedger": "ai",
     "Skip": "_kernel.outcomes",
     "Store": "_kernel.outcomes",
     "SyncAIResponseCache": "ai",
     "SyncCacheBackend": "protocols",
+    "SyncEmbeddingCache": "ai",
     "SyncTieredCache": "_sync.tiered",
     "Tier": "options",
     "TierStats": "_kernel.results",
     "TieredCache": "_async.tiered",
     "UNSET": "options",
+    "Usage": "ai",
     "ZlibCompressor": "codecs",
     "ZstdCompressor": "codecs",
     "available_backends": "registry",

@@ -340,12 +340,15 @@ def _own_tail(scenario: str) -> Callable[[Found], float]:
 def _rest() -> list[Bar]:
     codec, stampede = "codec, a completion of 1.5 kB", "1,000 misses on one key, load of 100 ms"
     envelope = "encode + decode + envelope, 1.5 kB"
+    hundred = "embeddings, a hit of 100"
     collecting = "full collection with 20,000 cached answers"
     bars = [
         *_beside("13", envelope, codec, "aicache", {"json": 2}, {"floor: msgpack + BLAKE2b": 1.6}),
         _most("14", stampede, "load", 1, "", _figure("stampede", "aicache", "loads")),
         _most("14", stampede, "wall", 115, "ms", _figure("stampede", "aicache")),
         _most("14", stampede, "of CPU", 10, "ms", _figure("stampede", "aicache", "cpu")),
+        _most("AI", hundred, "as arrays", 1, "ms", _figure(hundred, "aicache, arrays")),
+        _most("AI", hundred, "as lists", 1, "ms", _figure(hundred, "aicache, lists")),
         Bar("15", "the same over 4 processes", "1 load, at most 80 Redis commands", inf, _none("there are no leases")),
     ]
     for ours, says in (("aicache", "import aicache"), ("aicache, used", "import aicache, and build a cache")):

@@ -83,6 +83,7 @@ def _scenarios(url: str, options: argparse.Namespace) -> list[Scenario]:
     import bench_codec
     import bench_collector
     import bench_decorator
+    import bench_embeddings
     import bench_get_many
     import bench_import
     import bench_many_entries
@@ -103,6 +104,7 @@ def _scenarios(url: str, options: argparse.Namespace) -> list[Scenario]:
         *bench_codec.scenarios(),
         *bench_redis.scenarios(url, is_for_many=_allow_files(8_000)),
         *bench_get_many.scenarios(url),
+        *bench_embeddings.scenarios(),
         *bench_stampede.scenarios(),
         *bench_memory_per_entry.scenarios(),
         *bench_collector.scenarios(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
@@ -11,7 +12,18 @@ from aicache._kernel.results import Lookup
 from aicache.errors import ConfigurationError, InvalidTypeError
 from aicache.options import UNSET, Policy, Ttl, check_ttl
 
-__all__ = ["Call", "Made", "NotModified", "Skip", "Store", "made", "made_of_stream", "previous", "previous_value"]
+__all__ = [
+    "Call",
+    "Made",
+    "NotModified",
+    "Skip",
+    "Store",
+    "made",
+    "made_of_stream",
+    "previous",
+    "previous_value",
+    "with_value",
+]
 
 
 T = TypeVar("T")
@@ -48,6 +60,13 @@ def Skip(value: T, reason: str = "skipped") -> T:  # noqa: N802
 def NotModified(*, ttl: Ttl = UNSET) -> Any:  # noqa: N802
     """What a factory returns where the value that `previous()` showed it is still right: it is kept for a new ttl."""
     return _NotModified(ttl)
+
+
+def with_value(outcome: Any, change: Callable[[Any], Any]) -> Any:
+    """The same outcome of a factory with another value; `NotModified` has none of its own."""
+    if isinstance(outcome, _Kept | _Skipped):
+        return outcome._replace(value=change(outcome.value))
+    return outcome if isinstance(outcome, _NotModified) else change(outcome)
 
 
 previous_value: Final[ContextVar[Lookup | None]] = ContextVar("aicache_previous", default=None)

@@ -56,6 +56,7 @@ NAMES: Final = {
     "AsyncIterator": "Iterator",
     "BackendContract": "SyncBackendContract",
     "CacheBackend": "SyncCacheBackend",
+    "EmbeddingCache": "SyncEmbeddingCache",
     "FaultyBackend": "SyncFaultyBackend",
     "MemoryBackend": "SyncMemoryBackend",
     "NullBackend": "SyncNullBackend",

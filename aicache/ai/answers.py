@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from aicache._kernel.results import Lookup
+from aicache.ai.kept import kept_apart
+from aicache.ai.usage import Usage
 
 __all__ = ["Answer", "told"]
 
@@ -20,7 +22,8 @@ class Answer:
     `response`: what was stored, exactly. `cache_hit`: False where it has just been made. `cached_at`: when it was made,
     by the clock of who stored it, in UTC. `text_length`: characters of the request's text. `compression_used`: whether
     it is compressed where it is stored. `tier`: which tier had it; None where it has just been made. `ttl_left`:
-    seconds until it ends; None: no expiry.
+    seconds until it ends; None: no expiry. `usage`: what the call that made it used, once, however often the answer is
+    given out; None: not known. `joined`: whether another caller's call made it, while this one waited.
     """
 
     response: Any
@@ -30,6 +33,13 @@ class Answer:
     compression_used: bool
     tier: str | None
     ttl_left: float | None
+    usage: Usage | None = None
+    joined: bool = False
+
+    @property
+    def new_usage(self) -> Usage | None:
+        """What was used for this very caller, and is to be billed: None for a hit and for who joined a call."""
+        return None if self.cache_hit or self.joined else self.usage
 
     def to_dict(self) -> dict[str, Any]:
         """The response's own fields, and `cached_at` (ISO 8601), `cache_hit`, `text_length`, `compression_used`.
@@ -56,12 +66,15 @@ class Answer:
 
 def told(found: Lookup, text_length: int) -> Answer:
     """The answer that a look-up found, or that was just made."""
+    response, usage = kept_apart(found.value)
     return Answer(
-        response=found.value,
+        response=response,
         cache_hit=found.found,
         cached_at=datetime.fromtimestamp(found.created or 0.0, UTC),
         text_length=text_length,
         compression_used=found.compressed,
         tier=found.tier,
         ttl_left=found.ttl_left,
+        usage=usage,
+        joined=found.reason == "joined",
     )

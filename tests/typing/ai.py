@@ -10,8 +10,13 @@ from aicache import (
     Answer,
     CacheKeyGenerator,
     CachePerformanceMonitor,
+    EmbeddingCache,
     NullPerformanceMonitor,
+    PriceList,
+    Savings,
     SyncAIResponseCache,
+    SyncEmbeddingCache,
+    Usage,
 )
 
 
@@ -26,6 +31,12 @@ async def use_async() -> None:
         assert_type(await cache.get_cached_response("t", "qa", {}), dict[str, Any] | None)
         assert_type(await cache.lookup("t", "qa", None, "why?"), Answer | None)
         assert_type(await cache.get_or_compute("t", "qa", {"n": 1}, model, ttl=None), dict[str, Any])
+        answer = await cache.lookup_or_compute("t", "qa", {}, model, usage=lambda response: Usage(input_tokens=3))
+        assert_type(answer, Answer)
+        assert_type(answer.new_usage, Usage | None)
+        assert_type(cache.savings(prices=PriceList("mine", None, price)), Savings)
+        assert_type(cache.savings().total.hits.dollars, float | None)
+        await cache.cache_response("t", "qa", {}, 1, usage=7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert_type(await cache.invalidate_all(), int)
         assert_type(await cache.get_cache_stats(), AICacheStats)
         assert_type((await cache.get_cache_stats()).redis["keys"], int | None)
@@ -36,6 +47,22 @@ async def use_async() -> None:
         await cache.cache_response("t", "qa", {}, None, ttl="1h")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         await cache.get_cached_response("t", "qa")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         await cache.get_or_compute("t", "qa", {}, 42)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def price(usage: Usage) -> float | None:
+    return usage.input_tokens
+
+
+async def embed(texts: list[str]) -> list[list[float]]:
+    return [[0.5] for _ in texts]
+
+
+async def use_embeddings(vectors: EmbeddingCache, threads: SyncEmbeddingCache) -> None:
+    assert_type(await vectors.get_or_embed(["a"], embed), list[list[float]])
+    assert_type(threads.get_or_embed(("a",), lambda texts: [[0.5] for _ in texts]), list[list[float]])
+    await vectors.get_or_embed([1], embed)  # type: ignore[list-item, arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    EmbeddingCache([])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    EmbeddingCache([], model="m", packing="int8")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def use_sync() -> None:

@@ -9,20 +9,25 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
+from aicache._async.primitives import call
 from aicache._async.tiered import TieredCache
 from aicache._kernel.checks import check_factory
 from aicache.ai._async.inspection import memory_stats, shared_stats
 from aicache.ai._async.opening import opened
 from aicache.ai.answers import Answer, told
+from aicache.ai.kept import UsageOf, check_usage, judging_responses, kept, kept_outcome, used
 from aicache.ai.keys import CacheKeyGenerator
+from aicache.ai.ledger import Kind, SavingsLedger
 from aicache.ai.measuring import MeasuredCompressor, measuring
 from aicache.ai.monitor import CachePerformanceMonitor
 from aicache.ai.patterns import matcher
+from aicache.ai.prices import PriceList
+from aicache.ai.savings import Savings
 from aicache.ai.settings import checked_count, from_environment, operation_ttls
 from aicache.ai.sizes import SizeTiers
 from aicache.ai.stats import AICacheStats
 from aicache.codecs import default_compressor
-from aicache.errors import ConfigurationError, InvalidArgumentError
+from aicache.errors import ConfigurationError, InvalidArgumentError, SerializationError
 from aicache.options import UNSET, Policy, Ttl, check_ttl
 from aicache.protocols import Compressor, HoldsEntries, Serializer, SupportsInfo, supports
 
@@ -47,6 +52,7 @@ class AIResponseCache:
     `scope`: the tenant or user whose answers these are; others have theirs, in keys, invalidation and statistics.
     `require_scope`: refuse to be used without one: take `cache.scoped(tenant)`.
     `namespace`: what all keys begin with. `policy`: jitter; none by default, so the store's ttl is the operation's.
+    `ledger`: where it is counted what answers saved; one of its own unless caches are to share one.
 
     No failure of a tier reaches the caller. Raises `ConfigurationError` on wrong wiring.
     """
@@ -70,6 +76,7 @@ class AIResponseCache:
         require_scope: bool = False,
         namespace: str = "ai_cache",
         policy: Policy | None = None,
+        ledger: SavingsLedger | None = None,
     ) -> None:
         if policy is not None and policy.ttl is not None:
             raise ConfigurationError(
@@ -88,8 +95,12 @@ class AIResponseCache:
         )
         count = checked_count(memory_cache_size, "memory_cache_size")
         wired, self._lost = opened(redis_url, count) if tiers is None else (list(tiers), False)
+        self._ledger = SavingsLedger() if ledger is None else ledger
         self._cache = TieredCache(
-            wired, policy=policy or Policy(), serializer=serializer, compressor=MeasuredCompressor(compressor)
+            wired,
+            policy=judging_responses(policy or Policy()),
+            serializer=serializer,
+            compressor=MeasuredCompressor(compressor),
         )
         backends = self._cache.backends()
         own = {name: supports(backend, HoldsEntries) for name, backend in backends.items()}
@@ -165,16 +176,28 @@ class AIResponseCache:
         *,
         ttl: Ttl = UNSET,
         cost: float | None = None,
+        usage: UsageOf = None,
     ) -> None:
         """Keep `response`, any value, for the operation's ttl or for `ttl` seconds (None: no expiry).
 
-        `cost`: what making it again costs, in seconds as `get_or_compute` measures them; None: not known. Raises
-        `SerializationError`, with nothing changed, where the response cannot be kept exactly.
+        `cost`: what making it again costs, in seconds as `get_or_compute` measures them; None: not known. `usage`: what
+        making it used, or a function of the response that says so; left out: what the response says itself, where it
+        is a provider's. Raises `SerializationError`, with nothing changed, where the response cannot be kept exactly.
         """
+        check_usage(usage)
         start = perf_counter()
         key = self._key(text, operation, options, question)
+        made = used(usage, response, None)
+        value, lives = kept(response, made), self._ttl(operation, ttl)
         with measuring(self._monitor, operation):
-            await self._cache_for(text).set(key, response, ttl=self._ttl(operation, ttl), cost=cost)
+            try:
+                await self._cache_for(text).set(key, value, ttl=lives, cost=cost)
+            except SerializationError:
+                if value is response:
+                    raise
+                # It says where in the response the trouble lies, or keeps what only just fits, without its usage.
+                await self._cache_for(text).set(key, response, ttl=lives, cost=cost)
+        self._ledger.record("miss", made, operation, self._keys.scope)
         self._monitor.record_cache_operation_time("set", perf_counter() - start, None, None, len(text), operation)
         await self._weigh_memory()
 
@@ -197,7 +220,11 @@ class AIResponseCache:
         self._monitor.record_cache_operation_time(
             "get", perf_counter() - start, found.found, found.tier, len(text), operation
         )
-        return told(found, len(text)) if found.found else None
+        if not found.found:
+            return None
+        answer = told(found, len(text))
+        self._ledger.record("hit", answer.usage, operation, self._keys.scope, found.tier, perf_counter() - start)
+        return answer
 
     async def get_or_compute(
         self,
@@ -208,19 +235,37 @@ class AIResponseCache:
         question: str | None = None,
         *,
         ttl: Ttl = UNSET,
+        usage: UsageOf = None,
     ) -> dict[str, Any]:
         """As `get_cached_response`, and what is missing is made by `factory`, once, however many callers want it.
 
         `cache_hit` is False where it has just been made. What `factory` raises reaches every caller that waits for it,
         and nothing is stored. A caller that is cancelled harms no other. How long it took is what the answer costs:
-        memory that is full keeps what took longest, for its size.
+        memory that is full keeps what took longest, for its size. `usage`: as for `cache_response`.
         """
+        answer = await self.lookup_or_compute(text, operation, options, factory, question, ttl=ttl, usage=usage)
+        return answer.to_dict()
+
+    async def lookup_or_compute(
+        self,
+        text: str,
+        operation: str,
+        options: Mapping[str, Any] | None,
+        factory: Callable[[], Awaitable[Any]] | Callable[[], Any],
+        question: str | None = None,
+        *,
+        ttl: Ttl = UNSET,
+        usage: UsageOf = None,
+    ) -> Answer:
+        """`get_or_compute`, with the response exactly as it was made, and beside it what the cache knows of it."""
+        check_usage(usage)
         start = begun = perf_counter()
 
-        def timed() -> Any:
+        async def timed() -> Any:
             nonlocal begun
             begun = perf_counter()
-            return factory()
+            outcome = await call(factory)
+            return kept_outcome(outcome, usage, perf_counter() - begun)
 
         def seconds(_: object) -> float:
             return perf_counter() - begun
@@ -235,7 +280,10 @@ class AIResponseCache:
         )
         if not found.found:
             await self._weigh_memory()
-        return told(found, len(text)).to_dict()
+        answer = told(found, len(text))
+        kind: Kind = "hit" if found.found else "join" if answer.joined else "miss"
+        self._ledger.record(kind, answer.usage, operation, self._keys.scope, found.tier, perf_counter() - start)
+        return answer
 
     # -- forgetting; each returns how many entries were forgotten
 
@@ -286,6 +334,13 @@ class AIResponseCache:
     def key_generator(self) -> CacheKeyGenerator:
         """What makes the keys of this cache and scope."""
         return self._keys
+
+    def savings(self, *, prices: PriceList | None = None) -> Savings:
+        """What answers from this cache saved in this process so far: of a `scoped` view its scope's, else of all.
+
+        `prices`: instead of the list prices that the extra `prices` brings; see `SavingsLedger.savings`.
+        """
+        return self._ledger.savings(scope=self._keys.scope if self._is_view else UNSET, prices=prices)
 
     async def get_cache_stats(self) -> AICacheStats:
         """What the tiers hold of this namespace and scope, and how they did. Never raises for a store that is away."""
