@@ -17,7 +17,8 @@ from time import monotonic
 from typing import Any, Final, NamedTuple, cast
 
 from aicache._async.chain import Chain
-from aicache._async.flights import Flight, current
+from aicache._async.flights import Flight, Flights, current
+from aicache._async.front import Front
 from aicache._async.loading import Loads
 from aicache._async.primitives import call
 from aicache._kernel.fence import Passes
@@ -26,7 +27,8 @@ from aicache._kernel.leases import Lease
 from aicache._kernel.outcomes import Call, Made, made_of_stream
 from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
 from aicache._kernel.throttle import Throttle
-from aicache.errors import LoadCancelledError, LoadTimeoutError, ReentrantLoadError, SerializationError
+from aicache.errors import ClosedError, LoadCancelledError, LoadTimeoutError, ReentrantLoadError, SerializationError
+from aicache.protocols import Entry
 
 __all__ = ["Running", "Stream", "Streams", "Wanted"]
 
@@ -118,7 +120,9 @@ class Stream(Flight):
 class Running:
     """The streams under way, by event loop and key, and all tasks that pull: an invalidated one is in no table."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
+        self.clock = clock
+        self.sleep = sleep
         self.table: dict[tuple[asyncio.AbstractEventLoop, str], Stream] = {}
         self.pumps: set[asyncio.Task[None]] = set()
 
@@ -132,30 +136,35 @@ class Running:
 
 
 class Streams:
-    """The streams of one cache. `at_hand`: the recording that the first tier has in this process, counted as a hit;
-    it raises where the cache is closed."""
+    """The streams of one cache."""
 
     def __init__(
         self,
         chain: Chain,
         loads: Loads,
+        flights: Flights,
         running: Running,
         throttle: Throttle,
-        at_hand: Callable[[str], Recording | None],
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
+        front: Front,
     ) -> None:
         self._chain = chain
         self._counters = chain.counters
         self._loads = loads
         self._running = running
         self._throttle = throttle
-        self._at_hand = at_hand
-        self._clock = clock
-        self._sleep = sleep
+        self._front = front
+        self._flights = flights
+        self._clock = running.clock
+        self._sleep = running.sleep
+
+    def check_open(self) -> None:
+        """Raise where the cache is closed."""
+        if self._flights.closed:
+            raise ClosedError("this cache is closed; build a new one")
 
     async def read(self, wanted: Wanted) -> AsyncGenerator[Any, None]:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
+        self.check_open()
         held = self._at_hand(wanted.key)
         if held is None:
             stream, reader, outer = self._board(wanted)
@@ -189,6 +198,13 @@ class Streams:
                 if early > 0:
                     await self._sleep(early)
             yield chunk
+
+    def _at_hand(self, key: str) -> Recording | None:
+        """The recording that the first tier has in this process, counted as a hit."""
+        entry: Entry | None = self._front.peek(key)
+        held = None if entry is None else recording_in(entry.value if entry.thaw is None else entry.thaw(entry.value))
+        self._front.counters.hits += held is not None
+        return held
 
     def _board(self, wanted: Wanted) -> tuple[Stream, Reader, Flight | None]:
         loop, key = asyncio.get_running_loop(), wanted.key

@@ -6,7 +6,7 @@ import asyncio  # async-only
 import logging
 import random as _random
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from types import TracebackType
@@ -21,7 +21,8 @@ from aicache._async.front import front_of, nothing
 from aicache._async.loading import Loads
 from aicache._async.primitives import IS_ASYNC
 from aicache._async.renewal import expire, touch
-from aicache._async.streams import Running, Streams, Wanted
+from aicache._async.streaming import Streaming
+from aicache._async.streams import Running, Streams
 from aicache._async.wiring import hearing_of, wired
 from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys
 from aicache._kernel.described import policy_in_words
@@ -29,7 +30,6 @@ from aicache._kernel.events import Event, Events, Observer
 from aicache._kernel.item import Item
 from aicache._kernel.lifetime import jittered
 from aicache._kernel.outcomes import Call
-from aicache._kernel.recording import Pacing, Recording, checked_bytes, checked_pacing, recording_in
 from aicache._kernel.results import CacheStats, Lookup, told
 from aicache._kernel.throttle import Throttle
 from aicache._kernel.wiring import check_ttl_holds
@@ -47,7 +47,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
-class TieredCache:
+class TieredCache(Streaming):
     """A cache over one tier or more, fastest first.
 
     `tiers`: backends, `Tier(backend=…)` for one with options of its own, or other caches of this flavour. The cache
@@ -99,8 +99,8 @@ class TieredCache:
             chain.listen(self._events)
         self._counters = chain.counters
         self._flights = Flights(self._counters)
-        self._running = Running()
         self._clock, self._sleep = clock, sleep
+        self._running = Running(clock, sleep)
         self._is_part = False
         self._stand_on(chain)
 
@@ -111,11 +111,9 @@ class TieredCache:
         self._chain = chain
         fleet = Fleet(chain, self._clock, self._sleep, self._random)
         self._loads = Loads(chain, self._flights, self._throttle, self._wall_clock, self._random, fleet)
-        self._at_front = front_of(chain, self._events, self._wall_clock)
-        self._entry, self._hits, self._thaws, self._peek, self._front_clock, self._front = self._at_front
-        self._streams = Streams(
-            chain, self._loads, self._running, self._throttle, self._recorded, self._clock, self._sleep
-        )
+        self._at_front = front = front_of(chain, self._events, self._wall_clock)
+        self._entry, self._hits, self._thaws, self._peek, self._front_clock, self._front = front
+        self._streams = Streams(chain, self._loads, self._flights, self._running, self._throttle, front)
 
     def only(self, *tiers: str) -> TieredCache:
         """This cache over some of its tiers, by name: for values that are too large or too private for the others.
@@ -317,44 +315,6 @@ class TieredCache:
         reason = None if item.tier is not None else "joined" if joined else "loaded"
         return told(item, item.for_another() if joined else item.value, self._wall_clock(), reason)
 
-    def stream(
-        self,
-        key: str,
-        # async-only: begin
-        factory: Callable[[], AsyncIterable[T]]
-        | Callable[[], Iterable[T]]
-        | Callable[[], Awaitable[AsyncIterable[T] | Iterable[T]]],
-        # async-only: end
-        # sync: factory: Callable[[], Iterable[T]],
-        *,
-        ttl: Ttl = UNSET,
-        cost: Cost = None,
-        policy: Policy | None = None,
-        keep: Callable[[list[T]], list[T] | None] | None = None,
-        max_bytes: int = 8 * 2**20,
-        pacing: Pacing = "instant",
-    ) -> AsyncGenerator[T, None]:
-        """The chunks of a stream, as they were recorded, or as they come from `factory` while they are recorded.
-
-        `factory`: called without arguments on a miss; returns an iterator, or an awaitable of one. It is pulled once,
-        however many callers read meanwhile, each at its own pace and from the first chunk on. It is stored whole, after
-        it has ended without an exception, or not at all. `keep`: called with all chunks after such an end; returns None
-        to have them stored, `Store(chunks, ttl=…)`, or `Skip(chunks, reason)`. `max_bytes`: the most memory that it may
-        take; beyond it the stream passes through and is not stored, and then it waits for its slowest reader.
-        `pacing`: what was recorded comes at once ("instant"), or with the pauses of the original ("recorded").
-        `ttl`, `cost`, `policy`: as for `get_or_set`.
-
-        A caller that stops reading closes what this returns; when the last one has, so is the upstream, unless the
-        policy says otherwise. What the upstream raises reaches every reader, where it was raised. Under the key is then
-        a recording, a dict whose "chunks" are the chunks; a key that holds anything else is a miss.
-        """
-        self._check_open()
-        check_key(key)
-        check_factory(factory)
-        asked = self._asked(policy, ttl, cost)
-        wanted = Wanted(key, factory, asked, keep, checked_bytes(max_bytes), checked_pacing(pacing))
-        return self._streams.read(wanted)
-
     # -- many keys
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
@@ -502,13 +462,6 @@ class TieredCache:
         left = None if expires is None else expires - self._front_clock()
         if self._loads.is_due(left, asked):
             self._loads.refresh(key, factory, asked)
-
-    def _recorded(self, key: str) -> Recording | None:
-        self._check_open()
-        entry = self._peek(key)
-        held = None if entry is None else recording_in(entry.value if entry.thaw is None else entry.thaw(entry.value))
-        self._front.hits += held is not None
-        return held
 
     def _obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> Awaitable[tuple[Item, bool]]:
         self._check_open()

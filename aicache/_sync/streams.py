@@ -24,10 +24,12 @@ from aicache._kernel.outcomes import Call, Made, made_of_stream
 from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
 from aicache._kernel.throttle import Throttle
 from aicache._sync.chain import Chain
-from aicache._sync.flights import Flight, current, waits
+from aicache._sync.flights import Flight, Flights, current, waits
+from aicache._sync.front import Front
 from aicache._sync.loading import Loads
 from aicache._sync.primitives import call
-from aicache.errors import LoadCancelledError, ReentrantLoadError, SerializationError
+from aicache.errors import ClosedError, LoadCancelledError, ReentrantLoadError, SerializationError
+from aicache.protocols import Entry
 
 __all__ = ["OVER", "PULL", "Running", "Stream", "Streams", "Wanted"]
 
@@ -133,7 +135,9 @@ class Stream(Flight):
 class Running:
     """The streams under way, by key, and the threads that read the rest of those that were left."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self.clock = clock
+        self.sleep = sleep
         self.table: dict[str, Stream] = {}
         self.lock = threading.RLock()  # the collector may close a reader while its thread holds this
         self.threads: set[threading.Thread] = set()
@@ -151,31 +155,35 @@ class Running:
 
 
 class Streams:
-    """The streams of one cache. `at_hand`: the recording that the first tier has in this process, counted as a hit;
-    it raises where the cache is closed.
-    """
+    """The streams of one cache."""
 
     def __init__(
         self,
         chain: Chain,
         loads: Loads,
+        flights: Flights,
         running: Running,
         throttle: Throttle,
-        at_hand: Callable[[str], Recording | None],
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
+        front: Front,
     ) -> None:
         self._chain = chain
         self._counters = chain.counters
         self._loads = loads
         self._running = running
         self._throttle = throttle
-        self._at_hand = at_hand
-        self._clock = clock
-        self._sleep = sleep
+        self._front = front
+        self._flights = flights
+        self._clock = running.clock
+        self._sleep = running.sleep
+
+    def check_open(self) -> None:
+        """Raise where the cache is closed."""
+        if self._flights.closed:
+            raise ClosedError("this cache is closed; build a new one")
 
     def read(self, wanted: Wanted) -> Generator[Any, None, None]:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
+        self.check_open()
         held = self._at_hand(wanted.key)
         while held is None:
             stream, reader, outer = self._board(wanted)
@@ -209,6 +217,13 @@ class Streams:
                 if early > 0:
                     self._sleep(early)
             yield chunk
+
+    def _at_hand(self, key: str) -> Recording | None:
+        """The recording that the first tier has in this process, counted as a hit."""
+        entry: Entry | None = self._front.peek(key)
+        held = None if entry is None else recording_in(entry.value if entry.thaw is None else entry.thaw(entry.value))
+        self._front.counters.hits += held is not None
+        return held
 
     def _board(self, wanted: Wanted) -> tuple[Stream, Reader, Flight | None]:
         key, running = wanted.key, self._running

@@ -1,0 +1,61 @@
+"""The verb `stream` of a cache, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from aicache._async.streams import Streams, Wanted
+from aicache._kernel.checks import Cost, check_factory
+from aicache._kernel.outcomes import Call
+from aicache._kernel.recording import Pacing, checked_bytes, checked_pacing
+from aicache.options import UNSET, Policy, Ttl, check_key, check_ttl
+
+__all__ = ["Streaming"]
+
+T = TypeVar("T")
+
+
+class Streaming:
+    """The part of a `TieredCache` that speaks of streams."""
+
+    _policy: Policy
+    _streams: Streams
+
+    def stream(
+        self,
+        key: str,
+        # async-only: begin
+        factory: Callable[[], AsyncIterable[T]]
+        | Callable[[], Iterable[T]]
+        | Callable[[], Awaitable[AsyncIterable[T] | Iterable[T]]],
+        # async-only: end
+        # sync: factory: Callable[[], Iterable[T]],
+        *,
+        ttl: Ttl = UNSET,
+        cost: Cost = None,
+        policy: Policy | None = None,
+        keep: Callable[[list[T]], list[T] | None] | None = None,
+        max_bytes: int = 8 * 2**20,
+        pacing: Pacing = "instant",
+    ) -> AsyncGenerator[T, None]:
+        """The chunks of a stream, as they were recorded, or as they come from `factory` while they are recorded.
+
+        `factory`: called without arguments on a miss; returns an iterator, or an awaitable of one. It is pulled once,
+        however many callers read meanwhile, each at its own pace and from the first chunk on. It is stored whole, after
+        it has ended without an exception, or not at all. `keep`: called with all chunks after such an end; returns None
+        to have them stored, `Store(chunks, ttl=…)`, or `Skip(chunks, reason)`. `max_bytes`: the most memory that it may
+        take; beyond it the stream passes through and is not stored, and then it waits for its slowest reader.
+        `pacing`: what was recorded comes at once ("instant"), or with the pauses of the original ("recorded").
+        `ttl`, `cost`, `policy`: as for `get_or_set`.
+
+        A caller that stops reading closes what this returns; when the last one has, so is the upstream, unless the
+        policy says otherwise. What the upstream raises reaches every reader, where it was raised. Under the key is then
+        a recording, a dict whose "chunks" are the chunks; a key that holds anything else is a miss.
+        """
+        self._streams.check_open()
+        check_key(key)
+        check_factory(factory)
+        asked = Call(policy or self._policy, ttl if ttl is UNSET else check_ttl(ttl), cost)
+        wanted = Wanted(key, factory, asked, keep, checked_bytes(max_bytes), checked_pacing(pacing))
+        return self._streams.read(wanted)
