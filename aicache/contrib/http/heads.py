@@ -1,0 +1,81 @@
+"""The two chunks that are no bytes of the body: the first, with status and headers, and the last, with the usage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple, cast
+
+from aicache.contrib.http.plain import object_of
+
+__all__ = ["Head", "body_of", "head_in", "kept_headers", "passed_headers"]
+
+Header = tuple[str, str]
+
+_DROPPED: Final = frozenset(
+    {
+        "age",
+        "alt-svc",
+        "anthropic-organization-id",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "date",
+        "keep-alive",
+        "openai-organization",
+        "openai-project",
+        "proxy-authenticate",
+        "retry-after",
+        "retry-after-ms",
+        "server-timing",
+        "set-cookie",
+        "set-cookie2",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "www-authenticate",
+        "x-aicache",
+    }
+)
+
+
+class Head(NamedTuple):
+    """Status and headers of an answer."""
+
+    status: int
+    headers: list[Header]
+
+    def chunk(self) -> dict[str, Any]:
+        """The chunk that it is kept as."""
+        return {"status": self.status, "headers": [list(header) for header in self.headers]}
+
+
+def head_in(chunk: object) -> Head | None:
+    """The head that a chunk is; None where it is none."""
+    plain = object_of(chunk)
+    status, headers = plain.get("status"), plain.get("headers")
+    if not isinstance(status, int) or not isinstance(headers, list):
+        return None
+    try:
+        return Head(status, [(str(name), str(value)) for name, value in cast("list[list[str]]", headers)])
+    except (TypeError, ValueError):
+        return None
+
+
+def body_of(chunks: Sequence[object]) -> list[bytes]:
+    """The chunks of the body."""
+    return [chunk for chunk in chunks if isinstance(chunk, bytes)]
+
+
+def kept_headers(headers: Iterable[Header]) -> list[Header]:
+    """Those that are still true of the answer when somebody else gets it later: not who asked, when, and what was left
+    to him, and not how the body came over the wire, since it is kept decoded.
+    """
+    return [pair for pair in headers if pair[0] not in _DROPPED and "ratelimit" not in pair[0].replace("-", "")]
+
+
+def passed_headers(headers: Iterable[Header]) -> list[Header]:
+    """Those for who asked himself, where the body was decoded on its way."""
+    every = list(headers)
+    if any(name == "content-encoding" for name, _ in every):
+        return [pair for pair in every if pair[0] not in ("content-encoding", "content-length")]
+    return every
