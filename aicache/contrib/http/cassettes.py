@@ -2,9 +2,10 @@
 
 JSON lines. The first says what it is: `{"aicache-cassette": 1}`. Each of the others is one answer, under its key:
 
-    {"key": …, "request": {"method": …, "url": …, "body": …}, "status": 200, "headers": [[…, …]], "chunks": […]}
+    {"key": …, "request": {"method": …, "url": …, "body": …},
+     "status": 200, "headers": [[…, …]], "asked": …, "chunks": […]}
 
-A chunk is the text of its bytes, or `{"base64": …}` where they are none. No request header is in it, and no credential
+on one line. `asked` is in seconds since the epoch. A chunk is the text of its bytes, or `{"base64": …}` where they are none. No request header is in it, and no credential
 of the URL; the prompts are.
 """
 

@@ -5,29 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from aicache._kernel.outcomes import Skip, Store
 from aicache.ai.usage import Usage
 from aicache.contrib.http.events import Events
-from aicache.contrib.http.heads import Head, body_of
-from aicache.contrib.http.plain import parsed
+from aicache.contrib.http.heads import Head
+from aicache.contrib.http.plain import object_of, parsed
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
 from aicache.contrib.http.storing import StorePolicy, Verdict
 
 __all__ = ["Exchange", "usage_in"]
 
-_NEVER_KEPT: Final = frozenset({"aborted", "error", "unreadable"})
+_NEVER_KEPT: Final = ("error", "unreadable", "aborted")
 _STREAM: Final = "text/event-stream"
+_NO_ANSWER: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
 
 
 class Exchange:
     """What a request asked and what has been seen of its answer.
 
     `keeps_all`: whether every whole answer is kept, whatever `store` says. `response`: the library's own, once the
-    provider was asked. `is_left`: whether who asked has gone, having seen the end.
+    provider has answered. `has_failed`: it answered with an error, or not at all. `is_left`: who asked has gone, having
+    seen the end.
     """
 
-    __slots__ = ("_asked", "_events", "_keeps_all", "_reader", "_rule", "_store", "head", "is_left", "response")
+    __slots__ = (
+        "_asked", "_body", "_events", "_keeps_all", "_reader", "_rule", "_store", "has_failed", "head", "is_left",
+        "response",
+    )  # fmt: skip
 
     def __init__(self, rule: Rule, asked: Asked, store: StorePolicy, *, keeps_all: bool) -> None:
         self._rule = rule
@@ -36,73 +40,75 @@ class Exchange:
         self._keeps_all = keeps_all
         self._reader: Reader = rule.reader()
         self._events: Events | None = None
-        self.head: Head = Head(0, [])
+        self._body: list[bytes] = []
+        self.head = Head(0, [], 0.0)
         self.response: Any = None
+        self.has_failed = False
         self.is_left = False
 
     def begin(self, response: Any, head: Head, kind: str) -> None:
         """The answer has begun; `kind`: its content type."""
         self.response = response
         self.head = head
-        if head.status == 200 and kind.startswith(_STREAM):
+        if kind.startswith(_STREAM):
             self._events = Events()
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the provider answered with a status that is an error, and is not kept."""
+        return self.head.status >= 400 and (self._keeps_all or self.head.status not in self._store.negative_ttls)
 
     def feed(self, chunk: bytes) -> None:
         """A chunk of the body has come."""
-        if self._events is None or "unreadable" in self._reader.faults:
+        if self._events is None:
+            self._body.append(chunk)
             return
         try:
             for name, data in self._events.feed(chunk):
                 self._reader.event(name, data)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
+        except _NO_ANSWER:
             self._reader.faults.add("unreadable")
 
     @property
     def has_ended(self) -> bool:
-        """Whether its last event was seen, so that nothing is missing although it was not read to its end."""
-        return self._events is not None and self._reader.is_whole
+        """Whether an event was seen after which nothing comes, so that nothing is missing if no more is read."""
+        return self._events is not None and self._reader.is_whole and self._reader.has_last_event
 
-    def verdict(self, chunks: Sequence[object]) -> Verdict:
-        """What becomes of the answer, of which these are the chunks, now that it has ended well."""
+    def end(self, first: float | None, total: float) -> dict[str, Any]:
+        """The body has come to its end; returns the last chunk, with what the call used. `first`, `total`: seconds to
+        the first byte of the body and to the end.
+        """
+        reader = self._reader
         if self.head.status == 200:
-            self._read_to_the_end(chunks)
+            try:
+                if self._events is None:
+                    reader.whole(parsed(b"".join(self._body)))
+                reader.end()
+            except _NO_ANSWER:
+                reader.faults.add("unreadable")
+        came, went, cached = reader.tokens
+        usage = Usage(
+            input_tokens=came,
+            output_tokens=went,
+            cached_input_tokens=cached,
+            model=reader.model,
+            provider=self._rule.provider,
+            first_token_seconds=first,
+            total_seconds=total,
+            created=self.head.asked,
+        )
+        return {"usage": usage.to_dict()}
+
+    def verdict(self) -> Verdict:
+        """What becomes of the answer, now that it has ended."""
         if not self._keeps_all:
             return self._store.answered(self._asked, self.head.status, self._reader.faults)
         if self.head.status != 200:
             return Verdict("skip", reason="status")
-        worst = sorted(self._reader.faults & _NEVER_KEPT)
+        worst = [fault for fault in _NEVER_KEPT if fault in self._reader.faults]
         return Verdict("skip", reason=worst[0]) if worst else Verdict("store")
-
-    def keep(self, chunks: list[Any]) -> Any:
-        """The verdict in the words of `TieredCache.stream`."""
-        kind, ttl, reason = self.verdict(chunks)
-        return Skip(chunks, reason or kind) if kind == "skip" else Store(chunks, ttl=ttl)
-
-    def _read_to_the_end(self, chunks: Sequence[object]) -> None:
-        reader = self._reader
-        try:
-            if self._events is None:
-                reader.whole(parsed(b"".join(body_of(chunks))))
-            reader.end()
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
-            reader.faults.add("unreadable")
-
-    def usage(self, first: float | None, total: float, created: float) -> Usage:
-        """What the call used; `first`, `total`: seconds to the first byte of the body and to the end."""
-        came, went, cached = self._reader.tokens
-        return Usage(
-            input_tokens=came,
-            output_tokens=went,
-            cached_input_tokens=cached,
-            model=self._reader.model,
-            provider=self._rule.provider,
-            first_token_seconds=first,
-            total_seconds=total,
-            created=created,
-        )
 
 
 def usage_in(chunks: Sequence[object]) -> Usage | None:
     """The usage that was kept with an answer; None where none was."""
-    last = chunks[-1] if chunks else None
-    return Usage.from_dict(last.get("usage")) if isinstance(last, dict) else None
+    return Usage.from_dict(object_of(chunks[-1]).get("usage")) if chunks else None

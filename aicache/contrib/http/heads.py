@@ -39,24 +39,25 @@ _DROPPED: Final = frozenset(
 
 
 class Head(NamedTuple):
-    """Status and headers of an answer."""
+    """Status and headers of an answer. `asked`: when it was asked for, in seconds since the epoch."""
 
     status: int
     headers: list[Header]
+    asked: float
 
     def chunk(self) -> dict[str, Any]:
         """The chunk that it is kept as."""
-        return {"status": self.status, "headers": [list(header) for header in self.headers]}
+        return {"status": self.status, "headers": [list(header) for header in self.headers], "asked": self.asked}
 
 
 def head_in(chunk: object) -> Head | None:
     """The head that a chunk is; None where it is none."""
     plain = object_of(chunk)
-    status, headers = plain.get("status"), plain.get("headers")
-    if not isinstance(status, int) or not isinstance(headers, list):
+    status, headers, asked = plain.get("status"), plain.get("headers"), plain.get("asked")
+    if not isinstance(status, int) or not isinstance(headers, list) or not isinstance(asked, int | float):
         return None
     try:
-        return Head(status, [(str(name), str(value)) for name, value in cast("list[list[str]]", headers)])
+        return Head(status, [(str(name), str(value)) for name, value in cast("list[list[str]]", headers)], asked)
     except (TypeError, ValueError):
         return None
 

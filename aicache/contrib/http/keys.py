@@ -46,11 +46,10 @@ def prefix_of(namespace: str, scope: str | None) -> str:
     return f"{namespace}:http:" if scope is None else f"{namespace}:[{named(scope, _LONGEST_SCOPE)}]:http:"
 
 
-def key_of(request: Sent, rule: Rule, prefix: str, scope: str | None) -> str:
-    """The key of a request; raises `KeyEncodingError` for a body that nests too deep."""
-    named_parts = parts_of(request, rule)
-    encoded = canonical((_VERSION, scope, rule.name)) + canonical(named_parts)
-    return f"{prefix}{rule.name}|{_VERSION}{sha256(encoded).hexdigest()}"
+def key_of(request: Sent, rule: Rule, scope: str | None) -> str:
+    """The key of a request, after its prefix; raises `KeyEncodingError` for a body that nests too deep."""
+    encoded = canonical((_VERSION, scope, rule.name)) + canonical(parts_of(request, rule))
+    return f"{rule.name}|{_VERSION}{sha256(encoded).hexdigest()}"
 
 
 def parts_of(request: Sent, rule: Rule) -> dict[str, Any]:

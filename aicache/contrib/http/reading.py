@@ -33,8 +33,11 @@ class Reader(ABC):
     """Reads one answer: `whole`, or `event` by event.
 
     `is_whole`: its end was seen. `faults`: what is wrong with it, so far. `model`: as the provider calls it. `tokens`:
-    what went in, what came out, and how much of what went in the provider had in a cache of its own.
+    what went in, what came out, and how much of what went in the provider had in a cache of its own. `has_last_event`:
+    whether a stream has an event after which nothing comes, and so need not be read on.
     """
+
+    has_last_event = True
 
     def __init__(self) -> None:
         self.is_whole = False

@@ -29,6 +29,8 @@ _LOOKED_UP: Final = ("groundingMetadata", "urlContextMetadata")
 class GenerateReader(Reader):
     """Reads a `GenerateContentResponse`, and a stream of them, which has no other end than each candidate's."""
 
+    has_last_event = False
+
     def __init__(self) -> None:
         super().__init__()
         self._ends: dict[object, str | None] = {}
