@@ -112,6 +112,16 @@ class Chain:
             events.tell("miss", key, reason="; ".join(said))
         return "; ".join(said)
 
+    def refuse(self, key: str, found: Item, reason: str) -> None:
+        """Count what was found as a miss after all, since it is not what was asked for."""
+        tier = next(tier.counters for tier in self.tiers if tier.counters.name == found.tier)
+        tier.hits -= 1
+        tier.misses += 1
+        tier.refuse(key, reason)
+        self.counters.misses += 1
+        if self.counters.events is not None:
+            self.counters.events.tell("miss", key, reason=f"{tier.name}: {reason}")
+
     async def find_many(
         self, keys: Sequence[str], granted: Mapping[str, Pass], stale: dict[str, list[Item]] | None = None
     ) -> dict[str, Item]:

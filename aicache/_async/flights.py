@@ -18,9 +18,9 @@ from aicache._kernel.item import Item
 from aicache.errors import LoadCancelledError, ReentrantLoadError
 from aicache.options import Policy
 
-__all__ = ["Flight", "Flights"]
+__all__ = ["Flight", "Flights", "current"]
 
-_current: ContextVar[Flight | None] = ContextVar("aicache_flight", default=None)
+current: ContextVar[Flight | None] = ContextVar("aicache_flight", default=None)
 
 
 class Flight:
@@ -93,7 +93,7 @@ class Flights:
         `load` is called with a flight and the keys that nobody is loading, if there are any. Raises what it raised.
         """
         loop = asyncio.get_running_loop()
-        outer = _current.get()
+        outer = current.get()
         if outer is not None and outer.landed:
             outer = None
         joined: dict[str, Flight] = {}
@@ -147,7 +147,7 @@ class Flights:
         for key in keys:
             self._table[loop, key] = flight
         context = copy_context()
-        context.run(_current.set, flight)
+        context.run(current.set, flight)
         flight.task = loop.create_task(load(flight, keys), context=context)
 
         def land(task: asyncio.Task[dict[str, Item]]) -> None:

@@ -61,7 +61,7 @@ class Loads:
                 continue  # the load of many that this joined did not bring the key
             if item.tier is not None:
                 if not item.is_fresh:
-                    self._served_stale(key, item)
+                    self.served_stale(key, item)
                 elif policy.refresh_ahead is not None and self.is_due(item.ttl, asked):
                     self.refresh(key, factory, asked)
             return item, joined
@@ -73,10 +73,11 @@ class Loads:
         got = await self._flights.run(keys, partial(self._load_many, factory, asked), asked.policy)
         for key, (item, _) in got.items():
             if item is not None and not item.is_fresh:
-                self._served_stale(key, item)
+                self.served_stale(key, item)
         return got
 
-    def _served_stale(self, key: str, item: Item) -> None:
+    def served_stale(self, key: str, item: Item) -> None:
+        """Count one caller more who is served a value past its ttl."""
         self._counters.stale += 1
         if self._counters.events is not None:
             self._counters.events.tell("stale", key, tier=item.tier, seconds=-(item.ttl or 0.0))
@@ -204,15 +205,20 @@ class Loads:
             try:
                 return self.item(value, ttl, cost, asked)
             except SerializationError:
-                self._counters.unserializable += 1
                 skipped = "unserializable"
-        else:
-            self._counters.skips[skipped] = self._counters.skips.get(skipped, 0) + 1
-        if self._counters.events is not None:
-            self._counters.events.tell("skip", key, reason=skipped)
+        self.skipped(key, skipped)
         item = Item(value, None, self._chain.codec.loads, self._wall_clock(), None)
         item.skipped = skipped
         return item
+
+    def skipped(self, key: str, reason: str) -> None:
+        """Count a value that is not stored."""
+        if reason == "unserializable":
+            self._counters.unserializable += 1
+        else:
+            self._counters.skips[reason] = self._counters.skips.get(reason, 0) + 1
+        if self._counters.events is not None:
+            self._counters.events.tell("skip", key, reason=reason)
 
     async def _called(
         self, keys: Sequence[str], factory: Callable[..., Any], seconds: float | None, *arguments: Any

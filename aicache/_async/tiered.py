@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio  # async-only
 import logging
 import random as _random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from types import TracebackType
@@ -17,11 +18,13 @@ from aicache._async.entries import item_of
 from aicache._async.flights import Flights
 from aicache._async.front import front_of, nothing
 from aicache._async.loading import Loads
+from aicache._async.streams import Running, Streams, Wanted
 from aicache._async.wiring import wired
 from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys
 from aicache._kernel.events import Event, Events, Observer
 from aicache._kernel.item import Item
 from aicache._kernel.outcomes import Call
+from aicache._kernel.recording import Pacing, Recording, checked_bytes, checked_pacing, recording_in
 from aicache._kernel.results import CacheStats, Lookup
 from aicache._kernel.throttle import Throttle
 from aicache._kernel.wiring import check_ttl_holds
@@ -56,8 +59,8 @@ class TieredCache:
     and secrets.
     `observers`: functions that are called with an `Event` for each thing that happens, in the task or thread in which
     it does; what they raise is logged. They cost nothing where there are none.
-    `wall_clock`, `clock`, `random`: for tests. Expiry never goes by the wall clock where a store can say how long is
-    left.
+    `wall_clock`, `clock`, `random`, `sleep`: for tests. Expiry never goes by the wall clock where a store can say how
+    long is left.
 
     `get` never raises because a tier failed, unless the tier was given `on_error="raise"`. Raises `ConfigurationError`
     on wrong wiring, and from every verb `ClosedError` once it is closed.
@@ -75,6 +78,8 @@ class TieredCache:
         wall_clock: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = _random.random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,  # async-only
+        # sync: sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if codec is not None and (serializer is not None or compressor is not None):
             raise ConfigurationError(
@@ -94,6 +99,8 @@ class TieredCache:
             chain.listen(self._events)
         self._counters = chain.counters
         self._flights = Flights(self._counters)
+        self._running = Running()
+        self._clock, self._sleep = clock, sleep
         self._is_part = False
         self._stand_on(chain)
 
@@ -103,6 +110,9 @@ class TieredCache:
         self._chain = chain
         self._loads = Loads(chain, self._flights, self._throttle, self._wall_clock, self._random)
         self._entry, self._peek, self._front_clock, self._front = front_of(chain, self._events, self._wall_clock)
+        self._streams = Streams(
+            chain, self._loads, self._running, self._throttle, self._recorded, self._clock, self._sleep
+        )
 
     def only(self, *tiers: str) -> TieredCache:
         """This cache over some of its tiers, by name: for values that are too large or too private for the others.
@@ -263,6 +273,44 @@ class TieredCache:
         reason = None if item.tier is not None else "joined" if joined else "loaded"
         return self._told(item, item.for_another() if joined else item.value, reason)
 
+    def stream(
+        self,
+        key: str,
+        # async-only: begin
+        factory: Callable[[], AsyncIterable[T]]
+        | Callable[[], Iterable[T]]
+        | Callable[[], Awaitable[AsyncIterable[T] | Iterable[T]]],
+        # async-only: end
+        # sync: factory: Callable[[], Iterable[T]],
+        *,
+        ttl: Ttl = UNSET,
+        cost: Cost = None,
+        policy: Policy | None = None,
+        keep: Callable[[list[T]], list[T] | None] | None = None,
+        max_bytes: int = 8 * 2**20,
+        pacing: Pacing = "instant",
+    ) -> AsyncGenerator[T, None]:
+        """The chunks of a stream, as they were recorded, or as they come from `factory` while they are recorded.
+
+        `factory`: called without arguments on a miss; returns an iterator, or an awaitable of one. It is pulled once,
+        however many callers read meanwhile, each at its own pace and from the first chunk on. It is stored whole, after
+        it has ended without an exception, or not at all. `keep`: called with all chunks after such an end; returns None
+        to have them stored, `Store(chunks, ttl=…)`, or `Skip(chunks, reason)`. `max_bytes`: the most memory that it may
+        take; beyond it the stream passes through and is not stored, and then it waits for its slowest reader.
+        `pacing`: what was recorded comes at once ("instant"), or with the pauses of the original ("recorded").
+        `ttl`, `cost`, `policy`: as for `get_or_set`.
+
+        A caller that stops reading closes what this returns; when the last one has, so is the upstream, unless the
+        policy says otherwise. What the upstream raises reaches every reader, where it was raised. Under the key is then
+        a recording, a dict whose "chunks" are the chunks; a key that holds anything else is a miss.
+        """
+        self._check_open()
+        check_key(key)
+        check_factory(factory)
+        asked = self._asked(policy, ttl, cost)
+        wanted = Wanted(key, factory, asked, keep, checked_bytes(max_bytes), checked_pacing(pacing))
+        return self._streams.read(wanted)
+
     # -- many keys
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
@@ -389,6 +437,7 @@ class TieredCache:
         """Cancel the loads under way and close every tier; may be called twice."""
         if not (self._flights.closed or self._is_part):
             await self._flights.aclose()
+            await self._running.aclose()
             await self._chain.aclose()
 
     async def __aenter__(self) -> Self:
@@ -422,6 +471,13 @@ class TieredCache:
         left = None if entry.expires is None else entry.expires - self._front_clock()
         if self._loads.is_due(left, asked):
             self._loads.refresh(key, factory, asked)
+
+    def _recorded(self, key: str) -> Recording | None:
+        self._check_open()
+        entry = self._peek(key)
+        held = None if entry is None else recording_in(entry.value if entry.thaw is None else entry.thaw(entry.value))
+        self._front.hits += held is not None
+        return held
 
     async def _obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> tuple[Item, bool]:
         self._check_open()

@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 from aicache._kernel.checks import Cost, checked_cost
 from aicache._kernel.item import Item
 from aicache._kernel.results import Lookup
-from aicache.errors import ConfigurationError
+from aicache.errors import ConfigurationError, InvalidTypeError
 from aicache.options import UNSET, Policy, Ttl, check_ttl
 
-__all__ = ["Call", "Made", "NotModified", "Skip", "Store", "made", "previous", "previous_value"]
+__all__ = ["Call", "Made", "NotModified", "Skip", "Store", "made", "made_of_stream", "previous", "previous_value"]
 
 
 T = TypeVar("T")
@@ -104,3 +104,16 @@ def made(outcome: object, call: Call, old: Item | None) -> Made:
     if policy.store_if is not None and not policy.store_if(value):
         return Made(value, None, None, "store_if")
     return Made(value, lives, checked_cost(cost, value), None)
+
+
+def made_of_stream(said: object, chunks: list[Any], call: Call) -> Made:
+    """What a stream that has ended well comes to, when `keep` was given its chunks and said this of them."""
+    if isinstance(said, _Kept):
+        return made(said._replace(value=chunks), call, None)
+    if isinstance(said, _Skipped):
+        return Made(chunks, None, None, said.reason)
+    if said is not None and said is not chunks:
+        raise InvalidTypeError(
+            f"keep must return None or the chunks to have them stored, or a Store or Skip of them, got {said!r}"
+        )
+    return made(chunks, call, None)

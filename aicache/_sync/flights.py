@@ -20,10 +20,10 @@ from aicache._kernel.item import Item
 from aicache.errors import LoadTimeoutError, ReentrantLoadError
 from aicache.options import Policy
 
-__all__ = ["Flight", "Flights"]
+__all__ = ["Flight", "Flights", "current", "waits"]
 
-_current: ContextVar[Flight | None] = ContextVar("aicache_sync_flight", default=None)
-_waits: Final = threading.Lock()  # over who waits for whom, across all caches
+current: ContextVar[Flight | None] = ContextVar("aicache_sync_flight", default=None)
+waits: Final = threading.Lock()  # over who waits for whom, across all caches
 _LAST_WAIT: Final = 5.0  # seconds that closing waits for a load in the background
 
 
@@ -92,7 +92,7 @@ class Flight:
 
     def fly(self, keys: list[str], load: Load) -> None:
         """Load in this thread; what it raises is kept for everybody who waits."""
-        token = _current.set(self)
+        token = current.set(self)
         self.interrupted = True  # until it has ended in one of the two ways that others can share
         try:
             self.items = load(self, keys)
@@ -101,7 +101,7 @@ class Flight:
             self.error = error
             self.interrupted = False
         finally:
-            _current.reset(token)
+            current.reset(token)
             with self.changed:
                 self.landed = True
                 self.changed.notify_all()
@@ -126,12 +126,12 @@ class Flights:
 
         `load` is called with a flight and the keys that nobody is loading, if there are any. Raises what it raised.
         """
-        outer = _current.get()
+        outer = current.get()
         if outer is not None and outer.landed:
             outer = None
         joined: dict[str, Flight] = {}
         mine = Flight()
-        with self._lock, _waits:
+        with self._lock, waits:
             for key in keys:
                 flight = self._table.get(key)
                 if flight is None or not flight.may_be_joined(key):
@@ -158,7 +158,7 @@ class Flights:
             return {key: (self._outcome(key, joined.get(key, mine), load, policy), key in joined) for key in keys}
         finally:
             if outer is not None:
-                with _waits:
+                with waits:
                     for flight in (mine, *joined.values()):
                         outer.waits_for.remove(flight)
 
