@@ -1,11 +1,11 @@
 """Responses that no provider sends, and what is said on those that it does: `x-aicache` tells what became of a request.
 
-    hit    from the cache; `age` says since when, in seconds
-    join   from a call of the provider that was under way
-    stale  from the cache, past its end, since the provider failed
-    miss   from the provider
-    bypass; sampling    from the provider, untouched, and why
-    absent    nowhere: there is no kept answer, and the provider was not to be asked
+hit    from the cache; `age` says since when, in seconds
+join   from a call of the provider that was under way
+stale  from the cache, past its end, since the provider failed
+miss   from the provider
+bypass; sampling    from the provider, untouched, and why
+absent    nowhere: there is no kept answer, and the provider was not to be asked
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ JSON lines. The first says what it is: `{"aicache-cassette": 1}`. Each of the ot
     {"key": …, "request": {"method": …, "url": …, "body": …},
      "status": 200, "headers": [[…, …]], "asked": …, "chunks": […]}
 
-on one line. `asked` is in seconds since the epoch. A chunk is the text of its bytes, or `{"base64": …}` where they are none. No request header is in it, and no credential
-of the URL; the prompts are.
+on one line. `asked` is in seconds since the epoch. A chunk is the text of its bytes, or `{"base64": …}` where they are
+none. No request header is in it, and no credential of the URL; the prompts are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 from aicache.contrib.http.heads import Head, head_in
 from aicache.contrib.http.plain import object_of
@@ -64,7 +64,12 @@ class Cassette:
         """Write it to a file, in place of what is there."""
         lines = [json.dumps({_MARK: _VERSION})]
         for key, take in self.takes.items():
-            plain = {"key": key, "request": take.request, **take.head.chunk(), "chunks": [_shown(c) for c in take.chunks]}
+            plain = {
+                "key": key,
+                "request": take.request,
+                **take.head.chunk(),
+                "chunks": [_shown(c) for c in take.chunks],
+            }
             lines.append(json.dumps(plain, ensure_ascii=False))
         text = "\n".join(lines) + "\n"
         Path(path).write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -82,7 +87,8 @@ def _take(plain: dict[str, Any], where: str) -> tuple[str, Take]:
     if not isinstance(key, str) or head is None or not isinstance(chunks, list):
         raise ConfigurationError(f"{where} must have a key, a status, headers and chunks")
     try:
-        return key, Take(object_of(plain.get("request")), head, [_bytes(chunk) for chunk in cast("list[Any]", chunks)])
+        body = [_bytes(chunk) for chunk in chunks]  # pyright: ignore[reportUnknownVariableType] of Any
+        return key, Take(object_of(plain.get("request")), head, body)
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{where} has a chunk that is neither a text nor base64") from error
 

@@ -28,7 +28,7 @@ def _digested(value: Any, *, is_data: bool) -> Any:
         pairs = cast("dict[str, Any]", value)
         return {name: _digested(item, is_data=name in _HOLDERS) for name, item in pairs.items()}
     if isinstance(value, list):
-        return [_digested(item, is_data=False) for item in cast("list[Any]", value)]
+        return [_digested(item, is_data=False) for item in value]  # pyright: ignore[reportUnknownVariableType] of Any
     if isinstance(value, str) and len(value) >= _SHORTEST:
         if value.startswith("data:"):
             head, found, rest = value.partition(";base64,")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from aicache.errors import InvalidArgumentError
 from aicache.options import UNSET, Ttl
@@ -56,7 +56,8 @@ def controls_in(values: Iterable[str], start: Controls = LIVE) -> Controls:
             if directive in _FLAGS:
                 controls = replace(controls, **_FLAGS[directive])
             elif directive in _SECONDS:
-                controls = replace(controls, **{_SECONDS[directive]: _seconds(directive, quoted or plain)})
+                seconds: dict[str, Any] = {_SECONDS[directive]: _seconds(directive, quoted or plain)}
+                controls = replace(controls, **seconds)
     return controls
 
 

@@ -1,4 +1,4 @@
-"""What both flavours of the transport decide before they await anything: what a request may get, and under which key."""
+"""What both flavours of the transport decide before they await anything: what a request may get, under which key."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Events:
 
 
 def _event(block: bytes) -> Event | None:
-    name, data = "", []
+    name, data = "", list[str]()
     for line in block.decode("utf-8", "replace").split("\n"):
         field, _, value = line.partition(":")
         if field == "data":

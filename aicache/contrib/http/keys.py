@@ -15,14 +15,12 @@ from typing import Any, Final, NamedTuple, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from aicache._kernel.canonical import canonical
-from aicache.ai.differences import Difference, difference
 from aicache.ai.escaping import named
 from aicache.contrib.http.contents import with_digests
 from aicache.contrib.http.plain import parsed
-from aicache.contrib.http.rules import Rule, rule_for
-from aicache.errors import InvalidArgumentError, InvalidTypeError
+from aicache.contrib.http.rules import Rule
 
-__all__ = ["Sent", "explained", "key_of", "parts_of", "prefix_of", "sent"]
+__all__ = ["Sent", "key_of", "parts_of", "prefix_of", "sent"]
 
 _VERSION: Final = "1-"
 _LONGEST_SCOPE: Final = 64
@@ -73,9 +71,6 @@ def _query(query: str) -> list[tuple[str, str]]:
     return sorted((pair for pair in pairs if pair[0].lower() not in _SECRET_QUERY), key=lambda pair: pair[0])
 
 
-# -- for people
-
-
 def sent(method: str, url: str, headers: Iterable[tuple[str, str]], raw: bytes) -> Sent:
     """A request as it is sent; raises `ValueError` where its body is no JSON object."""
     parts = urlsplit(url)
@@ -85,22 +80,3 @@ def sent(method: str, url: str, headers: Iterable[tuple[str, str]], raw: bytes) 
     plain = {name.lower(): value for name, value in headers}
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     return Sent(method, origin, parts.path, parts.query, plain, raw, cast("dict[str, Any]", body))
-
-
-def explained(a: Sent, b: Sent, rules: tuple[Rule, ...]) -> Difference | None:
-    """The first part in which two requests differ, and so have different keys; None where they have the same key.
-
-    Raises `InvalidArgumentError` where no rule knows one of them.
-    """
-    return difference(_parts(a, rules, "a"), _parts(b, rules, "b"), "request")
-
-
-def _parts(request: Sent, rules: tuple[Rule, ...], name: str) -> dict[str, Any]:
-    if not isinstance(cast(object, request), Sent):
-        raise InvalidTypeError(f"{name} must be a request, got {request!r}")
-    rule = rule_for(rules, request.method, request.path)
-    if rule is None:
-        raise InvalidArgumentError(
-            f"{name} is a {request.method} to {request.path!r}, which no rule knows, and so has no key; add a Rule"
-        )
-    return {"rule": rule.name, **parts_of(request, rule)}

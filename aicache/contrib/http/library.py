@@ -9,8 +9,8 @@ __all__ = ["Library"]
 
 
 class Library(NamedTuple):
-    """One of the libraries. `response`: its class; `body`: the class of streams that it takes for a response, made from
-    the body of one of our own; `inner`: makes the transport that sends, where none was given.
+    """One of the libraries. `response`: its class; `body`: our own, as it takes it for a response, made of
+    chunks and their exchange; `inner`: makes the transport that sends, where none was given.
     """
 
     response: Callable[..., Any]

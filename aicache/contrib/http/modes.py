@@ -9,7 +9,7 @@ without one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ mode: Final[ContextVar[Mode | None]] = ContextVar("aicache_http_mode", default=N
 
 
 @contextmanager
-def _within(what: Mode) -> Iterator[Mode]:
+def _within(what: Mode) -> Generator[Mode, None, None]:
     token = mode.set(what)
     try:
         yield what
@@ -58,21 +58,21 @@ def _within(what: Mode) -> Iterator[Mode]:
 
 
 @contextmanager
-def bypass() -> Iterator[None]:
+def bypass() -> Generator[None, None, None]:
     """Requests go to the provider, and neither they nor their answers touch the cache."""
     with _within(Mode(Controls(reads=False, stores=False))):
         yield
 
 
 @contextmanager
-def refresh() -> Iterator[None]:
+def refresh() -> Generator[None, None, None]:
     """Requests go to the provider, and their answers take the place of the kept ones."""
     with _within(Mode(Controls(reads=False))):
         yield
 
 
 @contextmanager
-def record(cassette: str | PathLike[str] | None = None) -> Iterator[None]:
+def record(cassette: str | PathLike[str] | None = None) -> Generator[None, None, None]:
     """Every whole answer is kept, whatever the store policy says of it, so that all can be replayed.
 
     What is there already is used. `cassette`: a file that gets each of the answers, those that it has already and is
@@ -86,7 +86,7 @@ def record(cassette: str | PathLike[str] | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def replay_only(cassette: str | PathLike[str] | None = None) -> Iterator[None]:
+def replay_only(cassette: str | PathLike[str] | None = None) -> Generator[None, None, None]:
     """No request reaches a provider: what is not kept gets a 504, which the SDKs raise and do not retry.
 
     `cassette`: the file to answer from; None: the cache. Raises `ReplayMissError` at the end, where an answer was

@@ -55,9 +55,7 @@ class StorePolicy:
 
     def __post_init__(self) -> None:
         if self.sampling not in ("deterministic", "unset", "always"):
-            raise InvalidArgumentError(
-                f'sampling must be "deterministic", "unset" or "always", got {self.sampling!r}'
-            )
+            raise InvalidArgumentError(f'sampling must be "deterministic", "unset" or "always", got {self.sampling!r}')
         if not isinstance(cast(object, self.samples), int) or isinstance(self.samples, bool):
             raise InvalidTypeError(f"samples must be a whole number of answers, got {self.samples!r}")
         if self.samples < 1:

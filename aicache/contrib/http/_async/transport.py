@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio  # async-only
+
 # sync: import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -12,7 +13,6 @@ from typing import Any, ClassVar, Final, Protocol, Self, cast
 
 from aicache._async.tiered import TieredCache
 from aicache._kernel.recording import Pacing, Recording, checked_bytes, checked_pacing, recording_in
-from aicache.contrib.http._async.body import Body
 from aicache.contrib.http.answers import FailedError, absent, failed, labelled
 from aicache.contrib.http.cassettes import Cassette, Take
 from aicache.contrib.http.desk import Desk, Plan, TransportStats
@@ -27,7 +27,9 @@ from aicache.options import UNSET, Policy, Ttl
 
 __all__ = ["Inner", "Transport"]
 
-_GRACE: Final = 0.1  # async-only: seconds that the end of a stream may come after its last event
+# async-only: begin
+_GRACE: Final = 0.1  # seconds that the end of a stream may come after its last event
+# async-only: end
 _DEFAULT: Final = StorePolicy()
 
 
@@ -66,7 +68,7 @@ class Transport:
         self._cache = cache
         self._inner: Any = self._library.inner() if inner is None else inner
         self._desk = Desk(rules, store, scope, namespace, ttl)
-        self._pacing = checked_pacing(pacing)
+        self._pacing: Pacing = checked_pacing(pacing)
         self._max_bytes = checked_bytes(max_bytes)
 
     async def handle_async_request(self, request: Any) -> Any:
@@ -156,7 +158,7 @@ class Transport:
             return await self._alone(plan, None)
         if running is not None:
             desk.joins += 1
-            return self._response(head, Body(chunks, running), [("x-aicache", "join")])
+            return self._response(head, self._library.body(chunks, running), [("x-aicache", "join")])
         desk.hits += 1
         return self._kept(head, chunks, "stale" if exchange.has_failed else "hit")
 
@@ -174,11 +176,10 @@ class Transport:
 
     def _kept(self, head: Head, chunks: AsyncGenerator[Any, None], label: str) -> Any:
         age = max(0, int(self._desk.wall_clock() - head.asked))
-        return self._response(head, Body(chunks, None), [("age", str(age)), ("x-aicache", label)])
+        return self._response(head, self._library.body(chunks, None), [("age", str(age)), ("x-aicache", label)])
 
-    def _response(self, head: Head, body: Body, more: list[tuple[str, str]]) -> Any:
-        library = self._library
-        return library.response(head.status, headers=[*head.headers, *more], stream=library.body(body))
+    def _response(self, head: Head, body: Any, more: list[tuple[str, str]]) -> Any:
+        return self._library.response(head.status, headers=[*head.headers, *more], stream=body)
 
     def _asked_by_us(self, exchange: Exchange, chunks: AsyncGenerator[Any, None]) -> Any:
         self._desk.misses += 1
@@ -186,7 +187,7 @@ class Transport:
         return library.response(
             response.status_code,
             headers=[*passed_headers(response.headers.multi_items()), ("x-aicache", "miss")],
-            stream=library.body(Body(chunks, exchange)),
+            stream=library.body(chunks, exchange),
             extensions=response.extensions,
         )
 
@@ -218,7 +219,7 @@ class Transport:
                     raise FailedError(head.status, passed_headers(headers), b"".join(body))
                 yield head.chunk()
                 chunks = response.aiter_bytes()
-                while not exchange.is_left and (chunk := await _next(chunks, exchange)) is not None:
+                while (chunk := await _next(chunks, exchange)) is not None:
                     if first is None:
                         first = monotonic() - begun
                     exchange.feed(chunk)
@@ -271,7 +272,9 @@ class Transport:
 
 
 async def _next(chunks: AsyncIterator[bytes], exchange: Exchange) -> bytes | None:
-    """The next chunk; None at the end, and where the last event has come and the end is late."""
+    """The next chunk; None at the end, where nobody reads on, and where the end is late and nothing is missing."""
+    if exchange.is_left:
+        return None
     # async-only: begin
     if exchange.has_ended:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aicache.contrib.http.plain import items, number, object_of, parsed, text, under
 from aicache.contrib.http.reading import Reader
@@ -37,7 +37,7 @@ class GenerateReader(Reader):
 
     def whole(self, body: Any) -> None:
         """Read one response; or a list, which a stream is where events were not asked for."""
-        for response in items(body if isinstance(body, list) else [body]):
+        for response in items(cast("Any", body) if isinstance(body, list) else [body]):
             self._read(response)
 
     def event(self, name: str, data: str) -> None:

@@ -79,14 +79,14 @@ class ChatReader(Reader):
 
 
 def _asks(body: dict[str, Any]) -> Asked:
-    refused = None
-    if body.get("store") is True:
-        refused = "state"
-    elif body.get("web_search_options") is not None or "-search-" in str(body.get("model")):
-        refused = "hosted_tools"
-    elif any(tool.get("type") not in _OWN_TOOLS for tool in items(body.get("tools"))):
-        refused = "hosted_tools"
+    refused = "state" if body.get("store") is True else "hosted_tools" if _looks_up(body) else None
     return Asked(body.get("temperature"), body.get("seed") is not None, refused=refused)
+
+
+def _looks_up(body: dict[str, Any]) -> bool:
+    if body.get("web_search_options") is not None or "-search-" in str(body.get("model")):
+        return True
+    return any(tool.get("type") not in _OWN_TOOLS for tool in items(body.get("tools")))
 
 
 CHAT: Final = Rule(

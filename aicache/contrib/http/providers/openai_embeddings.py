@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aicache.contrib.http.plain import items, number, parsed, text, under
+from aicache.contrib.http.plain import items, number, text, under
 from aicache.contrib.http.providers.openai_chat import OPENAI_HEADERS
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
@@ -25,9 +25,8 @@ class EmbeddingsReader(Reader):
             self.says(item.get("index", at), item.get("embedding"))
         self.is_whole = under(body, "data") is not None
 
-    def event(self, name: str, data: str) -> None:
+    def event(self, name: str, data: str) -> None:  # noqa: ARG002 whatever it says
         """There are no streams of embeddings."""
-        parsed(data)
         self.faults.add("unreadable")
 
 

@@ -65,15 +65,20 @@ def _asks(body: dict[str, Any]) -> Asked:
     refused = None
     if body.get("background"):
         refused = "background"
-    elif body.get("store") is True or any(body.get(name) is not None for name in _STATE):
+    elif _has_state(body):
         refused = "state"
-    elif any(item.get("type") == "item_reference" for item in items(body.get("input"))):
-        refused = "state"
-    elif body.get("prompt") is not None and under(body, "prompt", "version") is None:
-        refused = "state"  # a template that is kept there, and may be changed there
     elif any(tool.get("type") not in _OWN_TOOLS for tool in items(body.get("tools"))):
         refused = "hosted_tools"
     return Asked(body.get("temperature"), refused=refused)
+
+
+def _has_state(body: dict[str, Any]) -> bool:
+    """Whether what is asked, or what comes of it, lies with the provider: a template without a version does, too."""
+    if body.get("store") is True or any(body.get(name) is not None for name in _STATE):
+        return True
+    if any(item.get("type") == "item_reference" for item in items(body.get("input"))):
+        return True
+    return body.get("prompt") is not None and under(body, "prompt", "version") is None
 
 
 RESPONSES: Final = Rule(
