@@ -249,6 +249,9 @@ def anthropic_events(what: Said) -> Iterator[bytes]:
         for word in what.words:
             yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
         yield event("content_block_stop", index=0)
+    if what.end == "search":
+        yield event("content_block_start", index=1, content_block=whole["content"][0])
+        yield event("content_block_stop", index=1)
     if what.end == "error":
         yield _sse(_BROKEN, "error")
         return

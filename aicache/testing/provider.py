@@ -18,7 +18,7 @@ from aicache.testing import _provider_answers as answers
 __all__ = ["Call", "LoopbackProvider"]
 
 _CUT: Final = re.compile(r"-(cut|eof)-(\d+)$")
-_STATUS: Final = re.compile(r"-(\d{3})$")
+_STATUS: Final = re.compile(r"(?<!-cut)(?<!-eof)-(\d{3})$")
 
 
 @dataclass(frozen=True, slots=True)

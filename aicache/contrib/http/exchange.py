@@ -72,7 +72,8 @@ class Exchange:
     @property
     def has_ended(self) -> bool:
         """Whether an event was seen after which nothing comes, so that nothing is missing if no more is read."""
-        return self._events is not None and self._reader.is_whole and self._reader.has_last_event
+        reader = self._reader
+        return self._events is not None and (reader.is_whole or "error" in reader.faults) and reader.has_last_event
 
     def end(self, first: float | None, total: float) -> dict[str, Any]:
         """The body has come to its end; returns the last chunk, with what the call used. `first`, `total`: seconds to
