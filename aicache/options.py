@@ -102,8 +102,8 @@ class Policy:
     sync factory cannot be interrupted: it goes on in its thread, and what it makes is stored.)
     `negative_ttl`: the ttl of an answer that is None; None: that of any other. 0: such an answer is not stored.
     `store_if`: called with each value that a factory made; where it says False the value is returned and not stored.
-    `abandoned`: what becomes of a load that nobody waits for any more: "cancel", or "complete" and be stored. (A sync
-    load always completes.)
+    `abandoned`: what becomes of a load or a stream that nobody waits for any more: "cancel", or "complete" and be
+    stored. (A sync load always completes.)
 
     Raises where the values contradict each other.
     """

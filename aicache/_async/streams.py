@@ -20,7 +20,7 @@ from aicache._async.chain import Chain
 from aicache._async.flights import Flight, current
 from aicache._async.loading import Loads
 from aicache._async.primitives import call
-from aicache._kernel.fence import Pass, Passes
+from aicache._kernel.fence import Passes
 from aicache._kernel.item import Item
 from aicache._kernel.outcomes import Call, Made, made_of_stream
 from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
@@ -30,6 +30,7 @@ from aicache.errors import LoadCancelledError, LoadTimeoutError, ReentrantLoadEr
 __all__ = ["Running", "Stream", "Streams", "Wanted"]
 
 _log: Final = logging.getLogger("aicache")
+_IN_A_ROW: Final = 16  # chunks that an async upstream has at hand go to the readers together
 
 
 class Wanted(NamedTuple):
@@ -46,11 +47,12 @@ class Wanted(NamedTuple):
 class Stream(Flight):
     """One stream under way, with those who read it."""
 
-    __slots__ = ("_found", "_is_given", "_room", "_waiting", "pump", "tape")
+    __slots__ = ("_found", "_is_given", "_loop", "_room", "_waiting", "pump", "tape")
 
-    def __init__(self, key: str, tape: Tape) -> None:
+    def __init__(self, key: str, tape: Tape, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__([key])
         self.tape = tape
+        self._loop = loop
         self.pump: asyncio.Task[None] | None = None
         self._found: Item | None = None
         self._is_given = False
@@ -85,14 +87,14 @@ class Stream(Flight):
 
     async def change(self) -> None:
         """Wait for the next chunk, or the end."""
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(future)
         await future
 
     async def room(self) -> None:
         """Wait until the slowest reader is near enough."""
         while self.tape.is_full:
-            self._room = asyncio.get_running_loop().create_future()
+            self._room = self._loop.create_future()
             await self._room
 
     def moved(self) -> None:
@@ -208,7 +210,7 @@ class Streams:
 
     def _start(self, loop: asyncio.AbstractEventLoop, wanted: Wanted) -> Stream:
         codec, place = self._chain.codec, (loop, wanted.key)
-        stream = Stream(wanted.key, Tape(codec.dumps, codec.loads, wanted.max_bytes))
+        stream = Stream(wanted.key, Tape(codec.dumps, codec.loads, wanted.max_bytes), loop)
         stream.completes = wanted.asked.policy.abandoned == "complete"
         self._running.table[place] = stream
         context = copy_context()
@@ -252,7 +254,7 @@ class Streams:
     async def _look(self, stream: Stream, wanted: Wanted) -> Item | None:
         """Look for a recording, and return a stale one that may stand in for a factory that fails."""
         key, stale = wanted.key, cast("list[Item]", [])
-        found = await self._chain.find(key, cast("dict[str, Pass]", stream.passes), stale=stale)
+        found = await self._chain.find(key, stream.passes, stale=stale)
         if isinstance(found, Item):
             if recording_in(found.value) is not None:
                 stream.find(found)
@@ -281,14 +283,19 @@ class Streams:
                 chunks = aiter(cast("AsyncIterable[Any]", upstream)) if is_async else _awaited(upstream)
                 if chunks is not upstream:
                     opened.insert(0, chunks)
+                pulled = 0
                 async for chunk in chunks:
                     tape.add(chunk, self._clock() - begun)
                     stream.wake()
-                    timeout.reschedule(None)  # it bounds the wait for the first chunk
-                    await asyncio.sleep(0)  # an upstream that never waits must not keep its readers from reading
-                    await stream.room()
-                    if not tape.is_wanted(stream.completes):
-                        raise asyncio.CancelledError  # it has grown too large to be stored, and nobody reads it
+                    if not pulled:
+                        timeout.reschedule(None)  # it bounds the wait for the first chunk
+                    if not (is_async and pulled % _IN_A_ROW):
+                        await asyncio.sleep(0)  # an upstream that never waits must not keep its readers from reading
+                    pulled += 1
+                    if tape.refused is not None:
+                        await stream.room()
+                        if not tape.is_wanted(stream.completes):
+                            raise asyncio.CancelledError  # it cannot be stored, and nobody reads it
             return self._clock() - begun
         except Exception as error:
             failure = type(error).__name__

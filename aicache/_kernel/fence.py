@@ -96,11 +96,26 @@ class Fence:
     def leave(self, granted: Passes) -> None:
         """Give passes back."""
         with self._lock:
-            for key, held in granted.items():
-                slot = held.slot
-                slot.holders -= 1
-                if not slot.holders:
-                    del self._slots[key]
+            self._leave(granted)
+
+    def leave_soon(self, granted: Passes) -> bool:
+        """The same from code that the garbage collector may run, where this very thread may be inside another of these
+        methods: waits a tenth of a second at most, and says whether it was done.
+        """
+        if not self._lock.acquire(timeout=0.1):
+            return False
+        try:
+            self._leave(granted)
+        finally:
+            self._lock.release()
+        return True
+
+    def _leave(self, granted: Passes) -> None:
+        for key, held in granted.items():
+            slot = held.slot
+            slot.holders -= 1
+            if not slot.holders:
+                del self._slots[key]
 
     def revoke(self, keys: Iterable[str]) -> None:
         """Let nothing be stored under these keys that was read or loaded before now."""

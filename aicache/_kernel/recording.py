@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
+from sys import getsizeof
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from aicache._kernel.immutable import is_immutable, size_in_memory
@@ -23,6 +24,7 @@ Pacing: TypeAlias = Literal["instant", "recorded"]
 _MARK: Final = "aicache.stream"
 _VERSION: Final = 1
 _TAKEN: Final = object()
+_FLAT: Final = (bytes, str)
 _BESIDE: Final = 64  # bytes that a chunk takes beside its value
 
 
@@ -41,7 +43,7 @@ def recording_in(value: object) -> Recording | None:
     """The recording that a value is; None where it is anything else."""
     if type(value) is not dict:
         return None
-    fields: dict[Any, Any] = value
+    fields = cast("dict[object, Any]", value)
     version, held = fields.get(_MARK), Recording(fields.get("chunks", ()), fields.get("at", ()))
     if type(version) is not int or version != _VERSION or type(held.chunks) is not list or type(held.at) is not list:
         return None
@@ -141,9 +143,11 @@ class Tape:
                 raw = self._dumps(value)
             except SerializationError:
                 self.refuse("unserializable")
-        size = _BESIDE + size_in_memory(value if raw is None else raw)
-        self._last.next = self._last = _Chunk(value, raw, self._last.upto + size, at)
-        if self._last.upto > self._max_bytes:
+        held = value if raw is None else raw
+        size = getsizeof(held) if type(held) in _FLAT else size_in_memory(held)
+        last = self._last
+        last.next = self._last = chunk = _Chunk(value, raw, last.upto + size + _BESIDE, at)
+        if chunk.upto > self._max_bytes:
             self._start = None
             self.refuse("size")
 

@@ -23,7 +23,7 @@ from aicache.options import Policy
 __all__ = ["Flight", "Flights", "current", "waits"]
 
 current: ContextVar[Flight | None] = ContextVar("aicache_sync_flight", default=None)
-waits: Final = threading.Lock()  # over who waits for whom, across all caches
+waits: Final = threading.RLock()  # over who waits for whom, across all caches; the collector may close a stream
 _LAST_WAIT: Final = 5.0  # seconds that closing waits for a load in the background
 
 

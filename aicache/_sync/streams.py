@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
 from time import monotonic
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from aicache._kernel.fence import Passes
 from aicache._kernel.item import Item
@@ -27,9 +28,11 @@ from aicache._sync.loading import Loads
 from aicache._sync.primitives import call
 from aicache.errors import LoadCancelledError, ReentrantLoadError, SerializationError
 
-__all__ = ["Running", "Stream", "Streams", "Wanted"]
+__all__ = ["OVER", "PULL", "Running", "Stream", "Streams", "Wanted"]
 
 _log: Final = logging.getLogger("aicache")
+PULL: Final = object()
+OVER: Final = object()
 _LAST_WAIT: Final = 5.0  # seconds that closing waits for a stream that is read in the background
 
 
@@ -45,21 +48,23 @@ class Wanted(NamedTuple):
 
 
 class Stream(Flight):
-    """One stream under way, with those who read it. `changed` guards it all."""
+    """One stream under way, with those who read it. `lock` guards it all, and `changed` tells of it."""
 
     __slots__ = (
-        "_found", "_is_given", "begun", "chunks", "completes", "granted", "in_background", "is_pulled", "old", "tape",
-        "told_from", "upstream", "wanted",
+        "_found", "_is_given", "begun", "chunks", "completes", "granted", "in_background", "lock", "old",
+        "puller", "tape", "told_from", "upstream", "wanted",
     )  # fmt: skip
 
     def __init__(self, wanted: Wanted, tape: Tape, granted: Passes) -> None:
         super().__init__()
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
         self.wanted = wanted
         self.tape = tape
         self.passes = self.granted = granted
         self.completes = wanted.asked.policy.abandoned == "complete"
         self.in_background = False
-        self.is_pulled = False
+        self.puller: object = None
         self.upstream: object = None
         self.chunks: Iterator[Any] | None = None
         self.begun = self.told_from = 0.0
@@ -78,7 +83,7 @@ class Stream(Flight):
 
     def found(self) -> tuple[Item, Recording] | None:
         """The recording that was found, for one more reader."""
-        with self.changed:
+        with self.lock:
             item = self._found
             if item is None:
                 return None
@@ -87,26 +92,40 @@ class Stream(Flight):
         held = recording_in(value)
         return None if held is None else (item, held)
 
-    def turn(self, reader: Reader | None) -> Literal["take", "pull", "over"]:
-        """Wait until there is a chunk for the reader, or it is its turn to pull one, or nothing more comes."""
-        with self.changed:
+    def join(self, outer: Flight | None) -> Reader | None:
+        """One more reader; None where it comes too late to begin at the beginning. `outer`: the load it is part of."""
+        key = self.wanted.key
+        with self.lock:
+            if not (self.may_be_joined(key) and self.tape.is_whole):
+                return None
+            if outer is not None and self.reaches(outer):
+                raise ReentrantLoadError(
+                    f"the factory that streams {key!r} waits for {key!r} itself; call the inner function directly"
+                )
+            return self.tape.join()
+
+    def turn(self, reader: Reader | None) -> Any:
+        """Wait for the reader's next chunk and return it; or PULL, where it is its turn to pull one; or OVER."""
+        with self.lock:
             while True:
                 if reader is not None and reader.has_more:
-                    return "take"
+                    chunk = self.tape.take(reader)
+                    if not self.tape.is_whole:
+                        self.changed.notify_all()  # there may be room now
+                    return chunk
                 if self.is_over:
-                    return "over"
-                if not (self.is_pulled or self.tape.is_full):
-                    self.is_pulled = True
-                    return "pull"
+                    return OVER
+                if self.puller is None and not self.tape.is_full:
+                    self.puller = reader or self
+                    return PULL
                 self.changed.wait()
 
-    def take(self, reader: Reader) -> Any:
-        """The reader's next chunk."""
-        with self.changed:
-            chunk = self.tape.take(reader)
-            if not self.tape.is_whole:
-                self.changed.notify_all()
-            return chunk
+    def add(self, chunk: object, at: float) -> None:
+        """A chunk has been pulled."""
+        with self.lock:
+            self.tape.add(chunk, at)
+            self.puller = None
+            self.changed.notify_all()
 
 
 class Running:
@@ -116,13 +135,14 @@ class Running:
         self.table: dict[str, Stream] = {}
         self.lock = threading.RLock()  # the collector may close a reader while its thread holds this
         self.threads: set[threading.Thread] = set()
+        self.kept: deque[Passes] = deque()  # passes that could not be given back at once
 
     def close(self) -> None:
         """Store nothing more of what is under way; wait for what is read in the background, 5 s each at most."""
         with self.lock:
             streams = list(self.table.values())
         for stream in streams:
-            with stream.changed:
+            with stream.lock:
                 stream.tape.refuse("closed")
         for thread in tuple(self.threads):
             thread.join(_LAST_WAIT)
@@ -158,11 +178,11 @@ class Streams:
         while held is None:
             stream, reader, outer = self._board(wanted)
             try:
-                while (turn := stream.turn(reader)) != "over":
-                    if turn == "take":
-                        yield stream.take(reader)
-                    else:
+                while (turn := stream.turn(reader)) is not OVER:
+                    if turn is PULL:
                         self._pull(stream)
+                    else:
+                        yield turn
                 if stream.tape.error is not None and not stream.interrupted:
                     raise stream.tape.error
             finally:
@@ -195,19 +215,15 @@ class Streams:
             outer = None
         with running.lock, waits:
             stream = running.table.get(key)
-            joins = stream is not None and stream.may_be_joined(key) and stream.tape.is_whole
-            if stream is None or not joins:
+            reader = None if stream is None else stream.join(outer)
+            joins = reader is not None
+            if stream is None or reader is None:
                 codec = self._chain.codec
                 tape = Tape(codec.dumps, codec.loads, wanted.max_bytes)
                 stream = running.table[key] = Stream(wanted, tape, self._chain.fence.enter([key]))
-            elif outer is not None and stream.reaches(outer):
-                raise ReentrantLoadError(
-                    f"the factory that streams {key!r} waits for {key!r} itself; call the inner function directly"
-                )
+                reader = tape.join()
             if outer is not None:
                 outer.waits_for.append(stream)
-            with stream.changed:
-                reader = stream.tape.join()
         if joins:
             self._counters.joins += 1
             if self._counters.events is not None:
@@ -232,9 +248,6 @@ class Streams:
             current.reset(token)
             if not goes_on:
                 self._land(stream)
-            with stream.changed:
-                stream.is_pulled = False
-                stream.changed.notify_all()
 
     def _bring(self, stream: Stream) -> bool:
         """Do so; whether there may be another."""
@@ -245,8 +258,7 @@ class Streams:
                 return False
         try:
             for chunk in self._open(stream) if stream.chunks is None else stream.chunks:
-                with stream.changed:
-                    stream.tape.add(chunk, self._clock() - stream.begun)
+                stream.add(chunk, self._clock() - stream.begun)
                 return True
         except Exception as error:
             self._counters.load_errors += 1
@@ -318,10 +330,12 @@ class Streams:
 
     def _quit(self, stream: Stream, reader: Reader) -> None:
         """One reader reads no more; nobody left means that nobody wants the rest."""
-        with stream.changed:
+        with stream.lock:
             stream.tape.leave(reader)
+            if stream.puller is reader:
+                stream.puller = None  # interrupted before it could pull
             stream.changed.notify_all()
-            if stream.landed or stream.is_pulled or stream.in_background or stream.tape.readers:
+            if stream.landed or stream.puller is not None or stream.in_background or stream.tape.readers:
                 return
             if stream.tape.is_wanted(stream.completes):
                 stream.in_background = True
@@ -341,9 +355,9 @@ class Streams:
     def _read_in_background(self, stream: Stream) -> None:
         def rest() -> None:
             try:
-                while stream.tape.refused is None and stream.turn(None) == "pull":
+                while stream.tape.refused is None and stream.turn(None) is PULL:
                     self._pull(stream)
-                with stream.changed:
+                with stream.lock:
                     stream.in_background = False
                     if stream.landed or stream.tape.readers:
                         return  # they go on by themselves
@@ -361,10 +375,21 @@ class Streams:
         with running.lock:
             if running.table.get(key) is stream:
                 del running.table[key]
-        self._chain.fence.leave(stream.granted)
-        with stream.changed:
+        running.kept.append(stream.granted)
+        self._give_back(running.kept)
+        with stream.lock:
             stream.landed = stream.tape.ended = True
+            stream.puller = None
             stream.changed.notify_all()
+
+    def _give_back(self, kept: deque[Passes]) -> None:
+        for _ in range(len(kept)):
+            try:
+                granted = kept.popleft()
+            except IndexError:
+                return  # another thread does it
+            if not self._chain.fence.leave_soon(granted):
+                kept.append(granted)
 
     def _close(self, stream: Stream, failure: str | None) -> None:
         """Close an upstream that has a way to be closed; what that raises is logged: the chunks are not to blame."""
