@@ -51,7 +51,7 @@ class Cassette:
         if missing_is_empty and not Path(path).exists():
             return cls()
         lines = Path(path).read_bytes().decode("utf-8", "surrogatepass").split("\n")
-        if _json(path, 1, lines[0]).get(_MARK) != _VERSION:
+        if not lines[0] or _json(path, 1, lines[0]).get(_MARK) != _VERSION:
             raise ConfigurationError(f'{path} must begin with {{"{_MARK}": {_VERSION}}}; record it again')
         takes: dict[str, Take] = {}
         for number, line in enumerate(lines[1:], 2):

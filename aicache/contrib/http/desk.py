@@ -120,7 +120,7 @@ class Desk:
         if rule is None:
             return Plan(request, self.bypass("endpoint"), controls=controls, inside=inside)
         if not (controls.reads or controls.stores):
-            return Plan(request, self.bypass("asked"), controls=controls, inside=inside)
+            return Plan(request, self.bypass("asked"), rule, controls=controls, inside=inside)
         sent = _sent(original, path, query)
         if sent is None:
             return Plan(request, self.bypass("body"), rule, controls=controls, inside=inside)

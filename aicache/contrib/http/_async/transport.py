@@ -137,9 +137,14 @@ class Transport:
         """The kept answer, or that of the one call of the provider, whoever made it."""
         desk, key = self._desk, plan.keys[0]
         exchange = desk.exchange(plan)
+
+        def asked() -> AsyncGenerator[Any, None]:
+            desk.asking[key] = exchange
+            return self._asked(plan, exchange)
+
         chunks = self._cache.stream(
             key,
-            lambda: self._asked(plan, exchange),
+            asked,
             ttl=plan.controls.ttl,
             policy=self._policy(plan),
             keep=lambda chunks: desk.judged(exchange, chunks),
@@ -206,7 +211,6 @@ class Transport:
     async def _asked(self, plan: Plan, exchange: Exchange) -> AsyncGenerator[Any, None]:
         """Ask the provider, and read along."""
         desk, key = self._desk, plan.keys[0]
-        desk.asking[key] = exchange
         created, begun, first = desk.wall_clock(), monotonic(), None
         try:
             response = await self._inner.handle_async_request(plan.request)
