@@ -22,7 +22,9 @@ def explain(a: Any, b: Any, rules: Sequence[Rule] = PROVIDERS) -> Difference | N
     and `headers` where there are such. Raises `InvalidTypeError` for anything else, and `InvalidArgumentError` where
     no rule knows one of them, so that it has no key.
     """
-    return difference(_parts(a, rules, "a"), _parts(b, rules, "b"), "request")
+    one, other = _parts(a, rules, "a"), _parts(b, rules, "b")
+    found = (difference(part, other[name], name) for name, part in one.items())
+    return next((apart for apart in found if apart is not None), None)
 
 
 def _parts(request: Any, rules: Sequence[Rule], name: str) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class GenerateReader(Reader):
             self.tokens = number(used.get("promptTokenCount")), total, number(used.get("cachedContentTokenCount"))
         if under(body, "promptFeedback", "blockReason"):
             self.faults.add("filtered")
+            self._ends[None] = "blocked"  # there is no candidate then
         for candidate in items(under(body, "candidates")):
             self._candidate(candidate.get("index", 0), candidate)
         self.is_whole = bool(self._ends) and None not in self._ends.values()
