@@ -68,6 +68,7 @@ NAMES: Final = {
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",
     "aclosing": "closing",
+    "aiter": "iter",
     "aiter_bytes": "iter_bytes",
     "anext": "next",
     "handle_async_request": "handle_request",

@@ -14,7 +14,7 @@ import pytest
 from aicache import SyncTieredCache, TieredCache
 from aicache.contrib.http import AsyncCachingTransport, CachingTransport
 from aicache.contrib.http import httpx as legacy
-from aicache.contrib.http.exchange import usage_in
+from aicache.contrib.http.heads import usage_in
 from aicache.testing.provider import LoopbackProvider
 from aicache_memory import SyncMemoryBackend
 

@@ -18,7 +18,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Self
 
-from aicache.contrib.http.heads import Head, head_in
+from aicache.contrib.http.heads import Head, head_of
 from aicache.contrib.http.plain import object_of
 from aicache.errors import ConfigurationError
 
@@ -67,7 +67,7 @@ class Cassette:
             plain = {
                 "key": key,
                 "request": take.request,
-                **take.head.chunk(),
+                **take.head.plain(),
                 "chunks": [_shown(c) for c in take.chunks],
             }
             lines.append(json.dumps(plain, ensure_ascii=False))
@@ -83,7 +83,7 @@ def _json(path: object, number: int, line: str) -> dict[str, Any]:
 
 
 def _take(plain: dict[str, Any], where: str) -> tuple[str, Take]:
-    key, head, chunks = plain.get("key"), head_in(plain), plain.get("chunks")
+    key, head, chunks = plain.get("key"), head_of(plain), plain.get("chunks")
     if not isinstance(key, str) or head is None or not isinstance(chunks, list):
         raise ConfigurationError(f"{where} must have a key, a status, headers and chunks")
     try:

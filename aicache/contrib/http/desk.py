@@ -15,7 +15,7 @@ from aicache.contrib.http.exchange import Exchange
 from aicache.contrib.http.heads import Header
 from aicache.contrib.http.keys import Sent, key_of, prefix_of
 from aicache.contrib.http.modes import Mode, mode
-from aicache.contrib.http.plain import parsed
+from aicache.contrib.http.plain import parsed_exactly
 from aicache.contrib.http.rules import Asked, Rule, rule_for
 from aicache.contrib.http.storing import StorePolicy, Verdict
 from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError, KeyEncodingError
@@ -189,7 +189,7 @@ def _sent(request: Any, path: str, query: str) -> Sent | None:
     """None where there is no JSON object at hand: a body that is still to be made is not read for the cache's sake."""
     try:
         raw: bytes = request.content
-        body = parsed(raw)
+        body = parsed_exactly(raw)
     except (RuntimeError, ValueError, RecursionError):
         return None
     if not isinstance(body, dict):

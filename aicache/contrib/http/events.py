@@ -34,6 +34,8 @@ class Events:
 
 
 def _event(block: bytes) -> Event | None:
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return "", block[6:].decode("utf-8", "replace")
     name, data = "", list[str]()
     for line in block.decode("utf-8", "replace").split("\n"):
         field, _, value = line.partition(":")

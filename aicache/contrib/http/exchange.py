@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from aicache.ai.usage import Usage
 from aicache.contrib.http.events import Events
-from aicache.contrib.http.heads import Head
-from aicache.contrib.http.plain import object_of, parsed
+from aicache.contrib.http.heads import Head, Header, kept_headers, usage_chunk
+from aicache.contrib.http.plain import parsed
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
 from aicache.contrib.http.storing import StorePolicy, Verdict
 
-__all__ = ["Exchange", "usage_in"]
+__all__ = ["Exchange"]
 
 _NEVER_KEPT: Final = ("error", "unreadable", "aborted")
 _STREAM: Final = "text/event-stream"
@@ -24,13 +23,13 @@ class Exchange:
     """What a request asked and what has been seen of its answer.
 
     `keeps_all`: whether every whole answer is kept, whatever `store` says. `response`: the library's own, once the
-    provider has answered. `has_failed`: it answered with an error, or not at all. `is_left`: who asked has gone, having
-    seen the end.
+    provider has answered, with `headers`. `has_failed`: it answered with an error, or not at all. `is_left`: who asked
+    has gone, having seen the end.
     """
 
     __slots__ = (
-        "_asked", "_body", "_events", "_keeps_all", "_reader", "_rule", "_store", "has_failed", "head", "is_left",
-        "response",
+        "_asked", "_body", "_events", "_keeps_all", "_reader", "_rule", "_store", "has_failed", "head", "headers",
+        "is_left", "response",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, asked: Asked, store: StorePolicy, *, keeps_all: bool) -> None:
@@ -42,16 +41,23 @@ class Exchange:
         self._events: Events | None = None
         self._body: list[bytes] = []
         self.head = Head(0, [], 0.0)
+        self.headers: list[Header] = []
         self.response: Any = None
         self.has_failed = False
         self.is_left = False
 
-    def begin(self, response: Any, head: Head, kind: str) -> None:
-        """The answer has begun; `kind`: its content type."""
+    def begin(self, response: Any, created: float) -> None:
+        """The answer has begun, to what was asked at `created`, in seconds since the epoch."""
         self.response = response
-        self.head = head
-        if kind.startswith(_STREAM):
+        self.headers = response.headers.multi_items()
+        self.head = Head(response.status_code, kept_headers(self.headers), created)
+        if any(name == "content-type" and kind.startswith(_STREAM) for name, kind in self.headers):
             self._events = Events()
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the body comes compressed."""
+        return any(name == "content-encoding" for name, _ in self.headers)
 
     @property
     def is_error(self) -> bool:
@@ -75,7 +81,7 @@ class Exchange:
         reader = self._reader
         return self._events is not None and (reader.is_whole or "error" in reader.faults) and reader.has_last_event
 
-    def end(self, first: float | None, total: float) -> dict[str, Any]:
+    def end(self, first: float | None, total: float) -> str:
         """The body has come to its end; returns the last chunk, with what the call used. `first`, `total`: seconds to
         the first byte of the body and to the end.
         """
@@ -98,7 +104,7 @@ class Exchange:
             total_seconds=total,
             created=self.head.asked,
         )
-        return {"usage": usage.to_dict()}
+        return usage_chunk(usage)
 
     def verdict(self) -> Verdict:
         """What becomes of the answer, now that it has ended."""
@@ -108,8 +114,3 @@ class Exchange:
             return Verdict("skip", reason="status")
         worst = [fault for fault in _NEVER_KEPT if fault in self._reader.faults]
         return Verdict("skip", reason=worst[0]) if worst else Verdict("store")
-
-
-def usage_in(chunks: Sequence[object]) -> Usage | None:
-    """The usage that was kept with an answer; None where none was."""
-    return Usage.from_dict(object_of(chunks[-1]).get("usage")) if chunks else None

@@ -1,13 +1,28 @@
-"""The two chunks that are no bytes of the body: the first, with status and headers, and the last, with the usage."""
+"""The two chunks that are no bytes of the body: the first, with status and headers, and the last, with the usage.
+
+Both are the text of a JSON object: a chunk that cannot be changed is never copied.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from json import dumps
 from typing import Any, Final, NamedTuple, cast
 
-from aicache.contrib.http.plain import object_of
+from aicache.ai.usage import Usage
+from aicache.contrib.http.plain import object_of, parsed
 
-__all__ = ["Head", "body_of", "head_in", "kept_headers", "passed_headers"]
+__all__ = [
+    "Head",
+    "Header",
+    "body_of",
+    "head_in",
+    "head_of",
+    "kept_headers",
+    "passed_headers",
+    "usage_chunk",
+    "usage_in",
+]
 
 Header = tuple[str, str]
 
@@ -45,14 +60,22 @@ class Head(NamedTuple):
     headers: list[Header]
     asked: float
 
-    def chunk(self) -> dict[str, Any]:
+    def chunk(self) -> str:
         """The chunk that it is kept as."""
+        return dumps(self.plain())
+
+    def plain(self) -> dict[str, Any]:
+        """The same as a plain dict."""
         return {"status": self.status, "headers": [list(header) for header in self.headers], "asked": self.asked}
 
 
 def head_in(chunk: object) -> Head | None:
     """The head that a chunk is; None where it is none."""
-    plain = object_of(chunk)
+    return head_of(_loaded(chunk))
+
+
+def head_of(plain: dict[str, Any]) -> Head | None:
+    """The head that a plain dict is; None where it is none."""
     status, headers, asked = plain.get("status"), plain.get("headers"), plain.get("asked")
     if not isinstance(status, int) or not isinstance(headers, list) or not isinstance(asked, int | float):
         return None
@@ -60,6 +83,23 @@ def head_in(chunk: object) -> Head | None:
         return Head(status, [(str(name), str(value)) for name, value in cast("list[list[str]]", headers)], asked)
     except (TypeError, ValueError):
         return None
+
+
+def usage_chunk(usage: Usage) -> str:
+    """The last chunk, with what the call used."""
+    return dumps({"usage": usage.to_dict()})
+
+
+def usage_in(chunks: Sequence[object]) -> Usage | None:
+    """The usage that was kept with an answer; None where none was."""
+    return Usage.from_dict(_loaded(chunks[-1]).get("usage")) if chunks else None
+
+
+def _loaded(chunk: object) -> dict[str, Any]:
+    try:
+        return object_of(parsed(chunk)) if isinstance(chunk, str) else {}
+    except ValueError:
+        return {}
 
 
 def body_of(chunks: Sequence[object]) -> list[bytes]:

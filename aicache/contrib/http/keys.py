@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from aicache._kernel.canonical import canonical
 from aicache.ai.escaping import named
 from aicache.contrib.http.contents import with_digests
-from aicache.contrib.http.plain import parsed
+from aicache.contrib.http.plain import parsed_exactly
 from aicache.contrib.http.rules import Rule
 
 __all__ = ["Sent", "key_of", "parts_of", "prefix_of", "sent"]
@@ -74,7 +74,7 @@ def _query(query: str) -> list[tuple[str, str]]:
 def sent(method: str, url: str, headers: Iterable[tuple[str, str]], raw: bytes) -> Sent:
     """A request as it is sent; raises `ValueError` where its body is no JSON object."""
     parts = urlsplit(url)
-    body = parsed(raw)
+    body = parsed_exactly(raw)
     if not isinstance(body, dict):
         raise ValueError("the body is no object")
     plain = {name.lower(): value for name, value in headers}

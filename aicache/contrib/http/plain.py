@@ -5,7 +5,7 @@ from __future__ import annotations
 from json import JSONDecoder
 from typing import Any, Final, cast
 
-__all__ = ["items", "number", "object_of", "parsed", "text", "under"]
+__all__ = ["items", "number", "object_of", "parsed", "parsed_exactly", "text", "under"]
 
 
 def under(value: object, *names: str) -> Any:
@@ -40,11 +40,15 @@ def number(value: object) -> int | None:
 
 
 def parsed(data: bytes | str) -> Any:
-    """The JSON in `data`, of which each reader makes the same; raises `ValueError` otherwise.
-
-    An object with a name twice is refused: some take the first, some the last.
-    """
+    """The JSON in `data`; raises `ValueError` where it is none."""
     return _decode(data.decode("utf-8") if isinstance(data, bytes) else data)
+
+
+def parsed_exactly(data: bytes) -> Any:
+    """The same for what is to be in a key: an object with a name twice is refused, since some take the first of the
+    two, and some the last.
+    """
+    return _decode_exactly(data.decode("utf-8"))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -54,4 +58,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-_decode: Final = JSONDecoder(object_pairs_hook=_unique).decode
+_decode: Final = JSONDecoder().decode
+_decode_exactly: Final = JSONDecoder(object_pairs_hook=_unique).decode

@@ -71,9 +71,17 @@ class Reader(ABC):
 
     # -- for the readers
 
+    @property
+    def _has_text(self) -> bool:
+        """Whether all that has begun says something."""
+        return bool(self._said) and all(self._said.values())
+
     def says(self, who: object, something: object) -> None:
         """Note that there is an answer of this number, and whether there is something in it."""
-        self._said[who] = bool(something) or self._said.get(who, False)
+        if something:
+            self._said[who] = True
+        else:
+            self._said.setdefault(who, False)
 
     def calls(self, who: object, tool: object, arguments: object) -> None:
         """Note a tool that an answer wants to be called, and some more of the text of its arguments."""

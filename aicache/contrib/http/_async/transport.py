@@ -17,7 +17,7 @@ from aicache.contrib.http.answers import FailedError, absent, failed, labelled
 from aicache.contrib.http.cassettes import Cassette, Take
 from aicache.contrib.http.desk import Desk, Plan, TransportStats
 from aicache.contrib.http.exchange import Exchange
-from aicache.contrib.http.heads import Head, body_of, head_in, kept_headers, passed_headers
+from aicache.contrib.http.heads import Head, body_of, head_in, passed_headers
 from aicache.contrib.http.library import Library
 from aicache.contrib.http.providers import PROVIDERS
 from aicache.contrib.http.rules import Rule
@@ -191,7 +191,7 @@ class Transport:
         response, library = exchange.response, self._library
         return library.response(
             response.status_code,
-            headers=[*passed_headers(response.headers.multi_items()), ("x-aicache", "miss")],
+            headers=[*passed_headers(exchange.headers), ("x-aicache", "miss")],
             stream=library.body(chunks, exchange),
             extensions=response.extensions,
         )
@@ -215,14 +215,12 @@ class Transport:
         try:
             response = await self._inner.handle_async_request(plan.request)
             try:
-                headers = response.headers.multi_items()
-                head = Head(response.status_code, kept_headers(headers), created)
-                exchange.begin(response, head, response.headers.get("content-type", ""))
+                exchange.begin(response, created)
                 if exchange.is_error:
                     body = [chunk async for chunk in response.aiter_bytes()]
-                    raise FailedError(head.status, passed_headers(headers), b"".join(body))
-                yield head.chunk()
-                chunks = response.aiter_bytes()
+                    raise FailedError(response.status_code, passed_headers(exchange.headers), b"".join(body))
+                yield exchange.head.chunk()
+                chunks = response.aiter_bytes() if exchange.is_encoded else aiter(response.stream)
                 while (chunk := await _next(chunks, exchange)) is not None:
                     if first is None:
                         first = monotonic() - begun

@@ -40,6 +40,8 @@ class MessagesReader(Reader):
 
     def event(self, name: str, data: str) -> None:
         """Read one event."""
+        if name == "content_block_delta" and self._has_text and '"text_delta"' in data and data.endswith("}"):
+            return  # more text, as most events are: seen without parsing it
         event = parsed(data)
         kind = under(event, "type") or name
         if kind == "content_block_delta":

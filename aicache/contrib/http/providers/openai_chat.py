@@ -28,6 +28,15 @@ _ENDS: Final = {
     "length": "truncated",
     "tool_calls": "tool_calls",
 }
+_OF_INTEREST: Final = (
+    '"tool_calls"',
+    '"function_call"',
+    '"refusal"',
+    '"annotations"',
+    '"error"',
+    '"usage":{',
+    '"usage": {',
+)
 _OWN_TOOLS: Final = frozenset({"custom", "function"})
 
 
@@ -45,6 +54,8 @@ class ChatReader(Reader):
 
     def event(self, name: str, data: str) -> None:
         """Read one chunk."""
+        if self._has_text and _is_more_text(data):
+            return
         if data.startswith("[DONE]"):
             self.is_whole = bool(self._ends) and None not in self._ends.values()
         elif name == "error":
@@ -53,21 +64,28 @@ class ChatReader(Reader):
             self._read(parsed(data), "delta")
 
     def _read(self, body: Any, part: str) -> None:
-        if under(body, "error"):
+        plain = object_of(body)
+        if plain.get("error"):
             self.faults.add("error")
-        self.model = text(under(body, "model")) or self.model
-        usage = object_of(under(body, "usage"))
+        if self.model is None:
+            self.model = text(plain.get("model"))
+        usage = object_of(plain.get("usage"))
         if usage:
             cached = number(under(usage, "prompt_tokens_details", "cached_tokens"))
             self.tokens = number(usage.get("prompt_tokens")), number(usage.get("completion_tokens")), cached
-        for choice in items(under(body, "choices")):
+        for choice in items(plain.get("choices")):
             self._choice(choice.get("index"), choice.get("finish_reason"), object_of(choice.get(part)))
 
     def _choice(self, who: object, end: object, message: dict[str, Any]) -> None:
         self.says(who, message.get("content") or message.get("audio"))
-        self._ends[who] = text(end) or self._ends.get(who)
-        if isinstance(end, str) and end != "stop":
-            self.faults.add(_ENDS.get(end, "unfinished"))
+        if end is None:
+            self._ends.setdefault(who, None)
+        else:
+            self._ends[who] = text(end)
+            if end != "stop":
+                self.faults.add(_ENDS.get(str(end), "unfinished"))
+        if len(message) == 1 and "content" in message:  # as nearly all chunks are
+            return
         if message.get("refusal"):
             self.faults.add("refusal")
         if message.get("annotations"):  # a search's citations
@@ -76,6 +94,13 @@ class ChatReader(Reader):
             self.calls(who, call.get("index", at), under(call, "function", "arguments"))
         if isinstance(message.get("function_call"), dict):
             self.calls(who, "function", under(message, "function_call", "arguments"))
+
+
+def _is_more_text(data: str) -> bool:
+    """Whether a chunk says nothing new once there is some text; seen without parsing it, since most chunks are such."""
+    if '"finish_reason":null' not in data and '"finish_reason": null' not in data:
+        return False
+    return data.endswith("}") and not any(word in data for word in _OF_INTEREST)
 
 
 def _asks(body: dict[str, Any]) -> Asked:
