@@ -158,6 +158,18 @@ def test_what_the_headers_of_a_hit_say(provider: LoopbackProvider, cache: SyncTi
     assert second.headers["age"] == "0"
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_headers_of_any_bytes_pass(status: int, cache: SyncTieredCache) -> None:
+    raw = [(b"X-Note", "Zürich".encode()), (b"x-note", b"\xff"), (b"content-type", b"application/json")]
+    body = b'{"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "a"}}]}'
+    inner = httpx2.MockTransport(lambda _: httpx2.Response(status, headers=raw, content=body))
+    with httpx2.Client(transport=CachingTransport(cache, inner)) as http:
+        found = [http.post("https://a.test/chat/completions", json={"n": 1}) for _ in range(2)]
+    assert [answer.headers["x-aicache"] for answer in found] == (["miss", "hit"] if status == 200 else ["miss"] * 2)
+    for answer in found:
+        assert [value for name, value in answer.headers.raw if name.lower() == b"x-note"] == [raw[0][1], raw[1][1]]
+
+
 def test_nothing_secret_is_in_the_cache(provider: LoopbackProvider) -> None:
     memory = SyncMemoryBackend()
     with SyncTieredCache([memory]) as cache:

@@ -140,10 +140,9 @@ def test_a_stream_that_is_cut_anywhere_is_not_kept(size: int, is_error: bool) ->
                     http.post("https://a.test/v1/chat/completions", json={**BODY, "stream": True})
                 assert list(memory.scan("")) == []
             assert transport.stats().skips == {"aborted": len(cuts())}
-            current[0] = len(data)
-            with contextlib.suppress(httpx2.RemoteProtocolError):
-                http.post("https://a.test/v1/chat/completions", json={**BODY, "stream": True})
-            assert len(list(memory.scan(""))) == (0 if is_error else 1)
+            current[0] = len(data)  # and whatever comes after the last event, nothing is missing
+            http.post("https://a.test/v1/chat/completions", json={**BODY, "stream": True})
+            assert len(list(memory.scan(""))) == 1
 
 
 def test_an_answer_that_is_too_large_passes(cache: SyncTieredCache) -> None:

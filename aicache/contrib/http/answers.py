@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aicache.contrib.http.heads import Header
+from aicache.contrib.http.heads import Header, as_bytes
 from aicache.contrib.http.library import Library
 
 __all__ = ["FailedError", "absent", "failed", "labelled"]
@@ -32,7 +32,7 @@ class FailedError(Exception):
 
 def failed(library: Library, error: FailedError, label: str) -> Any:
     """The response of a provider that failed."""
-    return library.response(error.status, headers=[*error.headers, ("x-aicache", label)], content=error.body)
+    return library.response(error.status, headers=as_bytes([*error.headers, ("x-aicache", label)]), content=error.body)
 
 
 def absent(library: Library, method: str, url: str) -> Any:

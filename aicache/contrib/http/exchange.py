@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aicache.ai.usage import Usage
 from aicache.contrib.http.events import Events
-from aicache.contrib.http.heads import Head, Header, kept_headers, usage_chunk
+from aicache.contrib.http.heads import Head, Header, as_texts, kept_headers, usage_chunk
 from aicache.contrib.http.plain import parsed
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
@@ -49,7 +49,7 @@ class Exchange:
     def begin(self, response: Any, created: float) -> None:
         """The answer has begun, to what was asked at `created`, in seconds since the epoch."""
         self.response = response
-        self.headers = response.headers.multi_items()
+        self.headers = as_texts(response.headers.raw)
         self.head = Head(response.status_code, kept_headers(self.headers), created)
         if any(name == "content-type" and kind.startswith(_STREAM) for name, kind in self.headers):
             self._events = Events()

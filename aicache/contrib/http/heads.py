@@ -15,6 +15,8 @@ from aicache.contrib.http.plain import object_of, parsed
 __all__ = [
     "Head",
     "Header",
+    "as_bytes",
+    "as_texts",
     "body_of",
     "head_in",
     "head_of",
@@ -105,6 +107,16 @@ def _loaded(chunk: object) -> dict[str, Any]:
 def body_of(chunks: Sequence[object]) -> list[bytes]:
     """The chunks of the body."""
     return [chunk for chunk in chunks if isinstance(chunk, bytes)]
+
+
+def as_texts(raw: Iterable[tuple[bytes, bytes]]) -> list[Header]:
+    """Headers as they come over the wire, in which any byte may be; names in lower case."""
+    return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
+
+
+def as_bytes(headers: Iterable[Header]) -> list[tuple[bytes, bytes]]:
+    """The same the other way round."""
+    return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
 
 
 def kept_headers(headers: Iterable[Header]) -> list[Header]:

@@ -17,7 +17,7 @@ from aicache.contrib.http.answers import FailedError, absent, failed, labelled
 from aicache.contrib.http.cassettes import Cassette, Take
 from aicache.contrib.http.desk import Desk, Plan, TransportStats
 from aicache.contrib.http.exchange import Exchange
-from aicache.contrib.http.heads import Head, body_of, head_in, passed_headers
+from aicache.contrib.http.heads import Head, as_bytes, body_of, head_in, passed_headers
 from aicache.contrib.http.library import Library
 from aicache.contrib.http.providers import PROVIDERS
 from aicache.contrib.http.rules import Rule
@@ -152,7 +152,7 @@ class Transport:
             pacing=self._pacing,
         )
         try:
-            head = head_in(await anext(chunks))
+            head = head_in(await anext(chunks, None))
         except FailedError as error:
             return failed(self._library, error, "miss" if exchange.has_failed else "join")
         if exchange.response is not None:
@@ -184,14 +184,14 @@ class Transport:
         return self._response(head, self._library.body(chunks, None), [("age", str(age)), ("x-aicache", label)])
 
     def _response(self, head: Head, body: Any, more: list[tuple[str, str]]) -> Any:
-        return self._library.response(head.status, headers=[*head.headers, *more], stream=body)
+        return self._library.response(head.status, headers=as_bytes([*head.headers, *more]), stream=body)
 
     def _asked_by_us(self, exchange: Exchange, chunks: AsyncGenerator[Any, None]) -> Any:
         self._desk.misses += 1
         response, library = exchange.response, self._library
         return library.response(
             response.status_code,
-            headers=[*passed_headers(exchange.headers), ("x-aicache", "miss")],
+            headers=as_bytes([*passed_headers(exchange.headers), ("x-aicache", "miss")]),
             stream=library.body(chunks, exchange),
             extensions=response.extensions,
         )
@@ -274,18 +274,21 @@ class Transport:
 
 
 async def _next(chunks: AsyncIterator[bytes], exchange: Exchange) -> bytes | None:
-    """The next chunk; None at the end, where nobody reads on, and where the end is late and nothing is missing."""
+    """The next chunk; None at the end, where nobody reads on, and where nothing is missing and the end is late or
+    bad.
+    """
     if exchange.is_left:
         return None
-    # async-only: begin
-    if exchange.has_ended:
-        try:
-            async with asyncio.timeout(_GRACE):
-                return await anext(chunks, None)
-        except TimeoutError:
-            return None
-    # async-only: end
-    return await anext(chunks, None)
+    if not exchange.has_ended:
+        return await anext(chunks, None)
+    try:
+        # async-only: begin
+        async with asyncio.timeout(_GRACE):
+            return await anext(chunks, None)
+        # async-only: end
+        # sync: return next(chunks, None)
+    except Exception:
+        return None
 
 
 def _told(plan: Plan) -> dict[str, Any]:
