@@ -94,11 +94,13 @@ def _scenarios(url: str, options: argparse.Namespace) -> list[Scenario]:
     import bench_scale
     import bench_stampede
     import bench_tiers
+    import bench_transport
 
     sizes = bench_scale.SIZES[:2] if options.self_check else bench_scale.SIZES
     return [
         *bench_memory_hit.scenarios(),
         *bench_tiers.scenarios(url),
+        *bench_transport.scenarios(),
         *bench_many_entries.scenarios(),
         *bench_decorator.scenarios(),
         *bench_codec.scenarios(),

@@ -72,6 +72,12 @@ NAMES: Final = {
     "TieredCache": "SyncTieredCache",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
+    "__aiter__": "__iter__",
+    "aclosing": "closing",
+    "aiter": "iter",
+    "aiter_bytes": "iter_bytes",
+    "anext": "next",
+    "handle_async_request": "handle_request",
     "AIResponseCache": "SyncAIResponseCache",
     "open_backend": "open_sync_backend",
 }

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from aicache._kernel.canonical import canonical
 
-__all__ = ["Difference", "first_difference"]
+__all__ = ["Difference", "difference", "first_difference"]
 
 _SHOWN: Final = 60
 
@@ -42,14 +42,15 @@ def first_difference(
 ) -> Difference | None:
     """The first part in which two requests differ: operation, question, options and text, in this order."""
     return (
-        _between(a[1], b[1], "operation")
-        or _between(a[3], b[3], "question")
-        or _between(dict(a[2] or {}), dict(b[2] or {}), "options")
-        or _between(a[0], b[0], "text")
+        difference(a[1], b[1], "operation")
+        or difference(a[3], b[3], "question")
+        or difference(dict(a[2] or {}), dict(b[2] or {}), "options")
+        or difference(a[0], b[0], "text")
     )
 
 
-def _between(a: Any, b: Any, path: str) -> Difference | None:
+def difference(a: Any, b: Any, path: str) -> Difference | None:
+    """The first part in which two values that can be in a key differ; `path`: what they are called."""
     if canonical(a, path) == canonical(b, path):
         return None
     if type(a) is type(b):
@@ -72,7 +73,7 @@ def _between_dicts(a: dict[str, Any], b: dict[str, Any], path: str) -> Differenc
             return Difference(place, _ABSENT, b[key])
         if name not in named_b:
             return Difference(place, a[key], _ABSENT)
-        found = _between(a[named_a[name]], b[named_b[name]], place)
+        found = difference(a[named_a[name]], b[named_b[name]], place)
         if found is not None:
             return found
     return None
@@ -80,7 +81,7 @@ def _between_dicts(a: dict[str, Any], b: dict[str, Any], path: str) -> Differenc
 
 def _between_lists(a: list[object], b: list[object], path: str) -> Difference | None:
     for at, (one, other) in enumerate(zip(a, b, strict=False)):
-        found = _between(one, other, f"{path}[{at}]")
+        found = difference(one, other, f"{path}[{at}]")
         if found is not None:
             return found
     at = min(len(a), len(b))

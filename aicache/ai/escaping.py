@@ -7,9 +7,10 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Final
 
-__all__ = ["escaped", "named", "unescaped"]
+__all__ = ["escaped", "is_namespace", "named", "unescaped"]
 
 _UNSAFE: Final = re.compile(rb"[^A-Za-z0-9_.-]")
+_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _ESCAPED: Final = re.compile(rb"%([0-9A-F]{2})")
 
 
@@ -37,6 +38,11 @@ def named(text: str, most: int) -> str:
         return name
     digest = urlsafe_b64encode(sha256(_bytes(text)).digest()).rstrip(b"=").decode("ascii")
     return f"{name[: most - len(digest) - 1]}~{digest}"
+
+
+def is_namespace(value: object) -> bool:
+    """Whether it can begin keys as it is: 1 to 32 ASCII letters, digits and `_.-` characters."""
+    return isinstance(value, str) and _NAMESPACE.fullmatch(value) is not None
 
 
 def _bytes(text: str) -> bytes:

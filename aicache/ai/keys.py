@@ -10,7 +10,6 @@ people, and for invalidation by what a key begins with.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from time import perf_counter
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from aicache._kernel.canonical import canonical
 from aicache.ai.differences import Difference, first_difference
-from aicache.ai.escaping import escaped, named
+from aicache.ai.escaping import escaped, is_namespace, named
 from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ _VERSION: Final = "1-"
 _LONGEST_KEY: Final = 300
 _LONGEST_SCOPE: Final = 64
 _LONGEST_OPERATION: Final = 64
-_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
 
 class CacheKeyGenerator:
@@ -67,7 +65,7 @@ class CacheKeyGenerator:
                 f"hash_algorithm must make digests of 32 to 64 bytes, got {hash_algorithm!r} with {size}; "
                 "take hashlib.sha256"
             )
-        if not isinstance(cast(object, namespace), str) or not _NAMESPACE.fullmatch(namespace):
+        if not is_namespace(namespace):
             raise ConfigurationError(
                 f"namespace must be 1 to 32 ASCII letters, digits and _.- characters, got {namespace!r}"
             )

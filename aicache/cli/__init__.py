@@ -1,4 +1,4 @@
-"""The `aicache` command. Each subcommand is a package of its own, imported when it is asked for."""
+"""The `aicache` command. What each subcommand does is a module of its own, imported when it is asked for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from aicache.errors import AICacheError, BackendError, MissingExtraError
 
@@ -39,9 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from aicache.cli.demo.command import run
-
-    return run(arguments)
+    code: int = import_module(f"aicache.cli.{arguments.home}").run(arguments)
+    return code
 
 
 def _complain(error: Exception, code: int) -> int:
@@ -50,13 +50,20 @@ def _complain(error: Exception, code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from aicache.cli.demo.arguments import DESCRIPTION, add_options
+    from aicache.cli import cassette, explain
+    from aicache.cli.demo import arguments as demo
 
     parser = argparse.ArgumentParser(prog="aicache", description="A pluggable, tiered cache for AI answers.")
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and stop")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    demo = commands.add_parser("demo", help="replay a real request trace through the tiers", description=DESCRIPTION)
-    add_options(demo)
+    for name, home, declares, says in (
+        ("demo", "demo.command", demo, "replay a real request trace through the tiers"),
+        ("explain", "explain", explain, "say why two requests have different keys"),
+        ("cassette", "cassette", cassette, "list the answers in a file of recorded ones"),
+    ):
+        command = commands.add_parser(name, help=says, description=declares.DESCRIPTION)
+        declares.add_options(command)
+        command.set_defaults(home=home)
     return parser
 
 

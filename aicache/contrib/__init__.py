@@ -1,3 +1,3 @@
-"""Adapters for libraries that have a place for a cache, one module for each, behind the extra of the same name."""
+"""Adapters for libraries that aicache fits into, one module or package for each, behind an extra of the same name."""
 
 __all__: list[str] = []

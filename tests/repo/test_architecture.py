@@ -52,6 +52,8 @@ PLANTED = [
     ("framework", "aicache/_kernel/item.py", "import redis"),
     ("framework", "aicache/registry.py", "import aicache_memory"),
     ("framework", "aicache/codecs/__init__.py", "import pickle"),
+    ("framework", "aicache/contrib/http/desk.py", "import httpx2"),
+    ("framework", "aicache/contrib/http/httpx2.py", "import httpx"),
     ("backends", "backends/aicache_null/_async.py", "from aicache import registry"),
     ("backends", "backends/aicache_memory/_store.py", "from aicache import TieredCache"),
     ("independence", "backends/aicache_redis/__init__.py", "from aicache_null import NullBackend"),

@@ -1,0 +1,298 @@
+"""The transport: what is kept is answered at once, what is not is sent on, read along, and kept after a good end."""
+
+from __future__ import annotations
+
+import asyncio  # async-only
+
+# sync: import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from time import monotonic
+from typing import Any, ClassVar, Final, Protocol, Self, cast
+
+from aicache._async.tiered import TieredCache
+from aicache._kernel.recording import Pacing, Recording, checked_bytes, checked_pacing, recording_in
+from aicache.contrib.http.answers import FailedError, absent, failed, labelled
+from aicache.contrib.http.cassettes import Cassette, Take
+from aicache.contrib.http.desk import Desk, Plan, TransportStats
+from aicache.contrib.http.exchange import Exchange
+from aicache.contrib.http.heads import Head, as_bytes, body_of, head_in, passed_headers
+from aicache.contrib.http.library import Library
+from aicache.contrib.http.providers import PROVIDERS
+from aicache.contrib.http.rules import Rule
+from aicache.contrib.http.storing import StorePolicy
+from aicache.errors import InvalidTypeError, SerializationError
+from aicache.options import UNSET, Policy, Ttl
+
+__all__ = ["Inner", "Transport"]
+
+# async-only: begin
+_GRACE: Final = 0.1  # seconds that the end of a stream may come after its last event
+# async-only: end
+_DEFAULT: Final = StorePolicy()
+
+
+class Inner(Protocol):
+    """What sends requests."""
+
+    async def handle_async_request(self, request: Any, /) -> Any:
+        """Send one."""
+
+    async def aclose(self) -> None:
+        """Close it."""
+
+
+class Transport:
+    """What the public classes have in common; see there."""
+
+    _library: ClassVar[Library]
+
+    def __init__(
+        self,
+        cache: TieredCache,
+        inner: Inner | None = None,
+        *,
+        rules: Sequence[Rule] = PROVIDERS,
+        store: StorePolicy = _DEFAULT,
+        scope: str | None = None,
+        namespace: str = "ai",
+        ttl: Ttl = UNSET,
+        pacing: Pacing = "instant",
+        max_bytes: int = 8 * 2**20,
+    ) -> None:
+        if not isinstance(cast(object, cache), TieredCache):
+            raise InvalidTypeError(
+                f"cache must be a TieredCache, got {cache!r}; caches of the other flavour have a transport of their own"
+            )
+        self._cache = cache
+        self._inner: Any = self._library.inner() if inner is None else inner
+        self._desk = Desk(rules, store, scope, namespace, ttl)
+        self._pacing: Pacing = checked_pacing(pacing)
+        self._max_bytes = checked_bytes(max_bytes)
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Answer a request, from the cache or from the provider."""
+        plan = self._desk.plan(request)
+        controls, inside = plan.controls, plan.inside
+        if plan.bypassed is not None:
+            return await self._passed(plan, plan.bypassed)
+        if inside is not None and inside.plays is not None:
+            take = inside.plays.takes.get(plan.keys[0])
+            if take is not None:
+                self._desk.hits += 1
+                return self._kept(take.head, self._played(Recording(list(take.chunks), [])), "hit")
+            if controls.asks:
+                return await self._alone(plan, inside.records)
+        elif controls.reads and controls.asks and controls.stores:
+            return await self._shared(plan)
+        elif controls.reads:
+            found = await self._found(plan)
+            if found is not None:
+                return found
+        elif controls.asks:
+            return await self._alone(plan, None)
+        return await self._passed(plan, self._desk.bypass("no_store") if controls.asks else "")
+
+    def stats(self) -> TransportStats:
+        """The counts so far."""
+        return self._desk.stats()
+
+    async def aclose(self) -> None:
+        """Close the transport that sends; the cache is closed by whoever opened it."""
+        await self._inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._inner.__aexit__(*error)
+
+    # -- the ways to an answer
+
+    async def _passed(self, plan: Plan, reason: str) -> Any:
+        """The provider's answer as it is, if it may be asked."""
+        request = plan.request
+        if plan.controls.asks:
+            response = await self._inner.handle_async_request(request)
+            return response if plan.rule is None else labelled(response, reason)
+        if plan.inside is not None:
+            plan.inside.missed.append(f"{request.method} {request.url.copy_with(query=None)}")
+        return absent(self._library, request.method, str(request.url.copy_with(query=None)))
+
+    async def _found(self, plan: Plan) -> Any:
+        """The kept answer, or None."""
+        for key in plan.keys:
+            found = await self._cache.lookup(key)
+            held = recording_in(found.value) if found.found else None
+            head = None if held is None or not held.chunks else head_in(held.chunks[0])
+            if held is not None and head is not None and not self._is_too_old(head, plan):
+                self._desk.hits += 1
+                rest = Recording(held.chunks[1:], held.at[1:])
+                return self._kept(head, self._played(rest), "hit")
+        return None
+
+    async def _shared(self, plan: Plan) -> Any:
+        """The kept answer, or that of the one call of the provider, whoever made it."""
+        desk, key = self._desk, plan.keys[0]
+        exchange = desk.exchange(plan)
+
+        def asked() -> AsyncGenerator[Any, None]:
+            desk.asking[key] = exchange
+            return self._asked(plan, exchange)
+
+        chunks = self._cache.stream(
+            key,
+            asked,
+            ttl=plan.controls.ttl,
+            policy=self._policy(plan),
+            keep=lambda chunks: desk.judged(exchange, chunks),
+            max_bytes=self._max_bytes,
+            pacing=self._pacing,
+        )
+        try:
+            head = head_in(await anext(chunks, None))
+        except FailedError as error:
+            return failed(self._library, error, "miss" if exchange.has_failed else "join")
+        if exchange.response is not None:
+            return self._asked_by_us(exchange, chunks)
+        running = desk.asking.get(key)
+        if head is None or (running is None and self._is_too_old(head, plan)):
+            await chunks.aclose()
+            return await self._alone(plan, None)
+        if running is not None:
+            desk.joins += 1
+            return self._response(head, self._library.body(chunks, running), [("x-aicache", "join")])
+        desk.hits += 1
+        return self._kept(head, chunks, "stale" if exchange.has_failed else "hit")
+
+    async def _alone(self, plan: Plan, cassette: Cassette | None) -> Any:
+        """The provider's answer to this very request, which takes the place of what is kept."""
+        exchange = self._desk.exchange(plan)
+        chunks = self._recorded(plan, exchange, cassette)
+        try:
+            await anext(chunks)
+        except FailedError as error:
+            return failed(self._library, error, "miss")
+        return self._asked_by_us(exchange, chunks)
+
+    # -- responses
+
+    def _kept(self, head: Head, chunks: AsyncGenerator[Any, None], label: str) -> Any:
+        age = max(0, int(self._desk.wall_clock() - head.asked))
+        return self._response(head, self._library.body(chunks, None), [("age", str(age)), ("x-aicache", label)])
+
+    def _response(self, head: Head, body: Any, more: list[tuple[str, str]]) -> Any:
+        return self._library.response(head.status, headers=as_bytes([*head.headers, *more]), stream=body)
+
+    def _asked_by_us(self, exchange: Exchange, chunks: AsyncGenerator[Any, None]) -> Any:
+        self._desk.misses += 1
+        response, library = exchange.response, self._library
+        return library.response(
+            response.status_code,
+            headers=as_bytes([*passed_headers(exchange.headers), ("x-aicache", "miss")]),
+            stream=library.body(chunks, exchange),
+            extensions=response.extensions,
+        )
+
+    def _is_too_old(self, head: Head, plan: Plan) -> bool:
+        oldest = plan.controls.max_age
+        return oldest is not None and self._desk.wall_clock() - head.asked > oldest
+
+    def _policy(self, plan: Plan) -> Policy | None:
+        seconds = plan.controls.stale_if_error
+        if seconds is None:
+            return None
+        return replace(self._cache._policy, stale_if_error=seconds)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] of this house
+
+    # -- chunks: the head, those of the body, and the usage
+
+    async def _asked(self, plan: Plan, exchange: Exchange) -> AsyncGenerator[Any, None]:
+        """Ask the provider, and read along."""
+        desk, key = self._desk, plan.keys[0]
+        created, begun, first = desk.wall_clock(), monotonic(), None
+        try:
+            response = await self._inner.handle_async_request(plan.request)
+            try:
+                exchange.begin(response, created)
+                if exchange.is_error:
+                    body = [chunk async for chunk in response.aiter_bytes()]
+                    raise FailedError(response.status_code, passed_headers(exchange.headers), b"".join(body))
+                yield exchange.head.chunk()
+                chunks = response.aiter_bytes() if exchange.is_encoded else aiter(response.stream)
+                while (chunk := await _next(chunks, exchange)) is not None:
+                    if first is None:
+                        first = monotonic() - begun
+                    exchange.feed(chunk)
+                    yield chunk
+            finally:
+                await response.aclose()
+            last = exchange.end(first, monotonic() - begun)
+        except BaseException as error:
+            exchange.has_failed, exchange.response = True, None
+            is_status = isinstance(error, FailedError)
+            desk.skip("status" if is_status else "aborted" if isinstance(error, Exception) else "abandoned")
+            raise
+        finally:
+            if desk.asking.get(key) is exchange:
+                del desk.asking[key]
+        yield last
+
+    async def _recorded(self, plan: Plan, exchange: Exchange, cassette: Cassette | None) -> AsyncGenerator[Any, None]:
+        """The same, kept after a good end: in the cassette, or in the cache."""
+        chunks, at, size, begun = list[Any](), list[float](), 0, monotonic()
+        async with aclosing(self._asked(plan, exchange)) as asked:
+            async for chunk in asked:
+                size += len(chunk)
+                if size <= self._max_bytes:
+                    chunks.append(chunk)
+                    at.append(round(monotonic() - begun, 6))
+                yield chunk
+        verdict = self._desk.verdict(exchange, is_too_large=size > self._max_bytes)
+        if verdict.kind == "skip":
+            return
+        if cassette is not None:
+            cassette.takes[plan.keys[0]] = Take(_told(plan), exchange.head, body_of(chunks))
+            return
+        ttl = plan.controls.ttl if verdict.ttl is UNSET else verdict.ttl
+        value = Recording(chunks, [*at, round(monotonic() - begun, 6)]).value()
+        try:
+            await self._cache.set(plan.keys[0], value, ttl=ttl)
+        except SerializationError:
+            self._desk.skip("unserializable")
+
+    async def _played(self, held: Recording) -> AsyncGenerator[Any, None]:
+        """What was recorded, at its pace where that is wanted."""
+        begun = monotonic()
+        for number, chunk in enumerate(held.chunks):
+            if self._pacing == "recorded" and held.at:
+                early = held.at[number] - held.at[0] - (monotonic() - begun)
+                await asyncio.sleep(max(0.0, early))  # async-only
+                # sync: time.sleep(max(0.0, early))
+            yield chunk
+
+
+async def _next(chunks: AsyncIterator[bytes], exchange: Exchange) -> bytes | None:
+    """The next chunk; None at the end, where nobody reads on, and where nothing is missing and the end is late or
+    bad.
+    """
+    if exchange.is_left:
+        return None
+    if not exchange.has_ended:
+        return await anext(chunks, None)
+    try:
+        # async-only: begin
+        async with asyncio.timeout(_GRACE):
+            return await anext(chunks, None)
+        # async-only: end
+        # sync: return next(chunks, None)
+    except Exception:
+        return None
+
+
+def _told(plan: Plan) -> dict[str, Any]:
+    """The request as a cassette shows it."""
+    if plan.sent is None:
+        return {}
+    return {"method": plan.sent.method, "url": plan.sent.origin + plan.sent.path, "body": plan.sent.body}

@@ -1,0 +1,206 @@
+"""What both flavours of the transport decide before they await anything: what a request may get, under which key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, cast
+
+from aicache._kernel.outcomes import Skip, Store
+from aicache.ai.escaping import is_namespace
+from aicache.contrib.http.controls import HEADERS, LIVE, Controls, controls_in
+from aicache.contrib.http.exchange import Exchange
+from aicache.contrib.http.heads import Header
+from aicache.contrib.http.keys import Sent, key_of, prefix_of
+from aicache.contrib.http.modes import Mode, mode
+from aicache.contrib.http.plain import parsed_exactly
+from aicache.contrib.http.rules import Asked, Rule, rule_for
+from aicache.contrib.http.storing import StorePolicy, Verdict
+from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError, KeyEncodingError
+from aicache.options import UNSET, Ttl, check_ttl
+
+__all__ = ["Desk", "Plan", "TransportStats"]
+
+_MOST_TURNS: Final = 10_000
+_NOTHING_ASKED: Final = Asked()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportStats:
+    """Counts of one transport since it was built; under threads they may fall short by a few.
+
+    `hits`: answers from the cache; `joins`: from a call of the provider that was under way; `misses`: calls of the
+    provider that may be stored. `bypassed`: requests that were passed on, by the reason. `skips`: answers that were
+    not stored, by the reason.
+    """
+
+    hits: int = 0
+    joins: int = 0
+    misses: int = 0
+    bypassed: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    skips: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Plan(NamedTuple):
+    """What is to be done about a request.
+
+    `request`: to be sent, without what was meant for the cache. `bypassed`: why it is passed on; None: it is not.
+    `keys`: where to look; the answer is kept under the first.
+    """
+
+    request: Any
+    bypassed: str | None = None
+    rule: Rule | None = None
+    keys: tuple[str, ...] = ()
+    asked: Asked = _NOTHING_ASKED
+    controls: Controls = LIVE
+    inside: Mode | None = None
+    sent: Sent | None = None
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether every whole answer is kept, whatever the store policy says."""
+        return self.inside is not None and self.inside.keeps_all
+
+
+class Desk:
+    """What a transport was told, and what it counts."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        store: StorePolicy,
+        scope: str | None,
+        namespace: str,
+        ttl: Ttl,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        for rule in rules:
+            if not isinstance(cast(object, rule), Rule):
+                raise InvalidTypeError(f"rules must hold Rules only, got {rule!r}")
+        if not isinstance(cast(object, store), StorePolicy):
+            raise InvalidTypeError(f"store must be a StorePolicy, got {store!r}")
+        if scope is not None and not isinstance(cast(object, scope), str):
+            raise InvalidTypeError(f"scope must be a str or None, got {scope!r}")
+        if scope == "":
+            raise InvalidArgumentError("scope must not be empty, got ''; pass None for no scope")
+        if not is_namespace(namespace):
+            raise ConfigurationError(
+                f"namespace must be 1 to 32 ASCII letters, digits and _.- characters, got {namespace!r}"
+            )
+        self.rules = tuple(rules)
+        self.store = store
+        self.scope = scope
+        self.ttl = ttl if ttl is UNSET else check_ttl(ttl)
+        self.wall_clock = wall_clock
+        self.asking: dict[str, Exchange] = {}
+        self._prefix = prefix_of(namespace, scope)
+        self._recorded = prefix_of(f"{namespace}.recorded", scope)
+        self._turns: dict[str, int] = {}
+        self.hits = self.joins = self.misses = 0
+        self._bypassed: dict[str, int] = {}
+        self._skips: dict[str, int] = {}
+
+    def plan(self, request: Any) -> Plan:
+        """What is to be done about a request of httpx or httpx2; raises `InvalidArgumentError` for what its headers
+        ask wrongly.
+        """
+        original, headers = request, request.headers
+        path, _, query = request.url.raw_path.decode("ascii").partition("?")
+        rule = rule_for(self.rules, request.method, path)
+        inside = mode.get()
+        controls = LIVE if inside is None else inside.controls
+        told = [value for name in HEADERS if (value := headers.get(name)) is not None]
+        if told:
+            controls = controls_in(told, controls)
+            if rule is not None or "x-aicache" in headers:
+                request = _without(request, HEADERS if rule is not None else HEADERS[1:])
+        if rule is None:
+            return Plan(request, self.bypass("endpoint"), controls=controls, inside=inside)
+        if not (controls.reads or controls.stores):
+            return Plan(request, self.bypass("asked"), rule, controls=controls, inside=inside)
+        sent = _sent(original, path, query)
+        if sent is None:
+            return Plan(request, self.bypass("body"), rule, controls=controls, inside=inside)
+        try:
+            asked = rule.asks(sent.body)
+            tail = key_of(sent, rule, self.scope)
+        except (KeyEncodingError, AttributeError, LookupError, TypeError, ValueError):
+            return Plan(request, self.bypass("body"), rule, controls=controls, inside=inside)
+        keeps_all = inside is not None and inside.keeps_all
+        if not keeps_all and (reason := self.store.asked(asked)) is not None:
+            return Plan(request, self.bypass(reason), rule, controls=controls, inside=inside)
+        if self.store.samples > 1 and self.store.varies(asked):
+            tail = f"{tail}#{self._turn(tail)}"
+        keys = (self._recorded + tail, self._prefix + tail) if keeps_all else (self._prefix + tail,)
+        if controls.ttl is UNSET and self.ttl is not UNSET:
+            controls = replace(controls, ttl=self.ttl)
+        return Plan(request, None, rule, keys, asked, controls, inside, sent)
+
+    def exchange(self, plan: Plan) -> Exchange:
+        """A request that may be sent."""
+        return Exchange(cast("Rule", plan.rule), plan.asked, self.store, keeps_all=plan.keeps_all)
+
+    def _turn(self, key: str) -> int:
+        """Which of its answers a request gets: each in its turn, so that all are made before one comes again."""
+        turn = self._turns.get(key, -1) + 1
+        if len(self._turns) >= _MOST_TURNS:
+            self._turns.clear()
+        self._turns[key] = turn
+        return turn % self.store.samples
+
+    # -- counting
+
+    def bypass(self, reason: str) -> str:
+        """Count a request that is passed on; returns the reason."""
+        self._bypassed[reason] = self._bypassed.get(reason, 0) + 1
+        return reason
+
+    def verdict(self, exchange: Exchange, *, is_too_large: bool = False) -> Verdict:
+        """What becomes of an answer that has ended, counted."""
+        verdict = Verdict("skip", reason="size") if is_too_large else exchange.verdict()
+        if verdict.kind == "skip":
+            self.skip(verdict.reason or verdict.kind)
+        return verdict
+
+    def judged(self, exchange: Exchange, chunks: list[Any]) -> Any:
+        """The same in the words of `TieredCache.stream`."""
+        kind, ttl, reason = self.verdict(exchange)
+        return Skip(chunks, reason or kind) if kind == "skip" else Store(chunks, ttl=ttl)
+
+    def skip(self, reason: str) -> None:
+        """Count an answer that is not stored."""
+        self._skips[reason] = self._skips.get(reason, 0) + 1
+
+    def stats(self) -> TransportStats:
+        """The counts so far."""
+        return TransportStats(
+            hits=self.hits,
+            joins=self.joins,
+            misses=self.misses,
+            bypassed=MappingProxyType(dict(self._bypassed)),
+            skips=MappingProxyType(dict(self._skips)),
+        )
+
+
+def _sent(request: Any, path: str, query: str) -> Sent | None:
+    """None where there is no JSON object at hand: a body that is still to be made is not read for the cache's sake."""
+    try:
+        raw: bytes = request.content
+        body = parsed_exactly(raw)
+    except (RuntimeError, ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict):
+        return None
+    origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
+    return Sent(request.method, origin, path, query, request.headers, raw, cast("dict[str, Any]", body))
+
+
+def _without(request: Any, names: Sequence[str]) -> Any:
+    """The request without these headers; the caller's own stays as it is, in case it is sent again."""
+    headers: list[Header] = [pair for pair in request.headers.multi_items() if pair[0].lower() not in names]
+    return type(request)(
+        request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
+    )

@@ -1,0 +1,134 @@
+"""The two chunks that are no bytes of the body: the first, with status and headers, and the last, with the usage.
+
+Both are the text of a JSON object: a chunk that cannot be changed is never copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from json import dumps
+from typing import Any, Final, NamedTuple, cast
+
+from aicache.ai.usage import Usage
+from aicache.contrib.http.plain import object_of, parsed
+
+__all__ = [
+    "Head",
+    "Header",
+    "as_bytes",
+    "as_texts",
+    "body_of",
+    "head_in",
+    "head_of",
+    "kept_headers",
+    "passed_headers",
+    "usage_chunk",
+    "usage_in",
+]
+
+Header = tuple[str, str]
+
+_DROPPED: Final = frozenset(
+    {
+        "age",
+        "alt-svc",
+        "anthropic-organization-id",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "date",
+        "keep-alive",
+        "openai-organization",
+        "openai-project",
+        "proxy-authenticate",
+        "retry-after",
+        "retry-after-ms",
+        "server-timing",
+        "set-cookie",
+        "set-cookie2",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "www-authenticate",
+        "x-aicache",
+    }
+)
+
+
+class Head(NamedTuple):
+    """Status and headers of an answer. `asked`: when it was asked for, in seconds since the epoch."""
+
+    status: int
+    headers: list[Header]
+    asked: float
+
+    def chunk(self) -> str:
+        """The chunk that it is kept as."""
+        return dumps(self.plain())
+
+    def plain(self) -> dict[str, Any]:
+        """The same as a plain dict."""
+        return {"status": self.status, "headers": [list(header) for header in self.headers], "asked": self.asked}
+
+
+def head_in(chunk: object) -> Head | None:
+    """The head that a chunk is; None where it is none."""
+    return head_of(_loaded(chunk))
+
+
+def head_of(plain: dict[str, Any]) -> Head | None:
+    """The head that a plain dict is; None where it is none."""
+    status, headers, asked = plain.get("status"), plain.get("headers"), plain.get("asked")
+    if not isinstance(status, int) or not isinstance(headers, list) or not isinstance(asked, int | float):
+        return None
+    try:
+        return Head(status, [(str(name), str(value)) for name, value in cast("list[list[str]]", headers)], asked)
+    except (TypeError, ValueError):
+        return None
+
+
+def usage_chunk(usage: Usage) -> str:
+    """The last chunk, with what the call used."""
+    return dumps({"usage": usage.to_dict()})
+
+
+def usage_in(chunks: Sequence[object]) -> Usage | None:
+    """The usage that was kept with an answer; None where none was."""
+    return Usage.from_dict(_loaded(chunks[-1]).get("usage")) if chunks else None
+
+
+def _loaded(chunk: object) -> dict[str, Any]:
+    try:
+        return object_of(parsed(chunk)) if isinstance(chunk, str) else {}
+    except ValueError:
+        return {}
+
+
+def body_of(chunks: Sequence[object]) -> list[bytes]:
+    """The chunks of the body."""
+    return [chunk for chunk in chunks if isinstance(chunk, bytes)]
+
+
+def as_texts(raw: Iterable[tuple[bytes, bytes]]) -> list[Header]:
+    """Headers as they come over the wire, in which any byte may be; names in lower case."""
+    return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
+
+
+def as_bytes(headers: Iterable[Header]) -> list[tuple[bytes, bytes]]:
+    """The same the other way round."""
+    return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+
+
+def kept_headers(headers: Iterable[Header]) -> list[Header]:
+    """Those that are still true of the answer when somebody else gets it later: not who asked, when, and what was left
+    to him, and not how the body came over the wire, since it is kept decoded.
+    """
+    return [pair for pair in headers if pair[0] not in _DROPPED and "ratelimit" not in pair[0].replace("-", "")]
+
+
+def passed_headers(headers: Iterable[Header]) -> list[Header]:
+    """Those for who asked himself, where the body was decoded on its way."""
+    every = list(headers)
+    if any(name == "content-encoding" for name, _ in every):
+        return [pair for pair in every if pair[0] not in ("content-encoding", "content-length")]
+    return every

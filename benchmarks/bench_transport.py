@@ -1,0 +1,105 @@
+"""The transport under a provider's SDK: what a miss costs beside a call without it, and what a hit costs.
+
+The provider is a process of its own on the loopback interface; what is measured is the HTTP transport, without a client
+or an SDK, which take longer than all of this.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
+from typing import Any
+
+from harness import Contender, Run, Scenario
+
+__all__ = ["scenarios"]
+
+PROVIDER = """
+import sys
+from aicache.testing.provider import LoopbackProvider
+
+with LoopbackProvider() as provider:
+    print(provider.url, flush=True)
+    sys.stdin.read()
+"""
+MESSAGES = [{"role": "system", "content": "You are terse. " * 40}, {"role": "user", "content": "What is the answer?"}]
+_NUMBERS = count()
+
+Wrapped = Callable[[], AsyncGenerator[Any]]
+
+
+def scenarios() -> list[Scenario]:
+    """A miss and a hit, of a body and of a stream."""
+    made: list[Scenario] = []
+    for what, streams in (("JSON", False), ("stream", True)):
+        for name, is_hit in (("miss", False), ("hit", True)):
+            contenders = [
+                Contender("aicache", _calls(_aicache, streams, is_hit), "single flight"),
+                Contender("floor: no cache", _calls(_bare, streams, is_hit), "asks the provider", is_floor=True),
+            ]
+            says = "asked before" if is_hit else "never asked before"
+            made.append(
+                Scenario(f"transport {name}, {what}", f"a chat completion, {says}, as {what}", contenders, "aicache")
+            )
+    return made
+
+
+@contextmanager
+def _provider() -> Iterator[str]:
+    command = [sys.executable, "-c", PROVIDER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
+
+
+def _calls(wrapped: Wrapped, streams: bool, is_hit: bool) -> Callable[[], AsyncGenerator[Run]]:
+    async def opened() -> AsyncGenerator[Run]:
+        import httpx2
+
+        with _provider() as url:
+            async with asynccontextmanager(wrapped)() as transport:
+
+                async def call(number: int) -> bytes:
+                    body = {"model": "m", "messages": MESSAGES, "stream": streams, "number": number}
+                    request = httpx2.Request("POST", f"{url}/v1/chat/completions", json=body)
+                    response = await transport.handle_async_request(request)
+                    answer = b"".join([chunk async for chunk in response.stream])
+                    await response.stream.aclose()
+                    return answer
+
+                first, second = await call(-1), await call(-1)
+                assert b"snow" in first
+                assert (first == second) == (wrapped is _aicache), "a kept answer is the same, a new one is not"
+                assert await call(-2) != first, "another request's answer was handed out"
+
+                async def run(times: int) -> None:
+                    for _ in range(times):
+                        await call(-1 if is_hit else next(_NUMBERS))
+
+                yield run
+
+    return opened
+
+
+async def _aicache() -> AsyncGenerator[Any]:
+    from aicache import Policy, TieredCache
+    from aicache.contrib.http import AsyncCachingTransport
+    from aicache_memory import MemoryBackend
+
+    cache = TieredCache([MemoryBackend()], policy=Policy(ttl=3600))
+    async with cache, AsyncCachingTransport(cache) as transport:
+        yield transport
+
+
+async def _bare() -> AsyncGenerator[Any]:
+    import httpx2
+
+    async with httpx2.AsyncHTTPTransport() as transport:
+        yield transport
