@@ -134,11 +134,11 @@ class Chain:
         what is needed to store one that is not there.
         """
         said: list[str] = []
-        events = self.counters.events
+        events, leasing = self.counters.events, None if lease is None else self.leasing
         with_life = with_life or self.wants_lives
         for tier, above in self._readers:
-            if lease is not None and tier is self.leasing:
-                item = (await self.leasing.lease((key,), lease)).get(key, "absent")
+            if lease is not None and leasing is not None and tier is leasing:
+                item = (await leasing.lease((key,), lease)).get(key, "absent")
             else:
                 item = await tier.read(key, with_life=with_life or bool(above))
             if isinstance(item, str):
@@ -179,13 +179,13 @@ class Chain:
     ) -> dict[str, Item]:
         """The fresh ones, each tier asked once for those still missing. `stale`, `lease`: as for `find`."""
         found: dict[str, Item] = {}
-        events = self.counters.events
+        events, leasing = self.counters.events, None if lease is None else self.leasing
         for tier, above in self._readers:
             missing = [key for key in keys if key not in found] if found else keys
             if not missing:
                 break
-            if lease is not None and tier is self.leasing:
-                items = await self.leasing.lease(missing, lease)
+            if lease is not None and leasing is not None and tier is leasing:
+                items = await leasing.lease(missing, lease)
             else:
                 items = await tier.read_many(missing, with_life=bool(above) or self.wants_lives)
             fresh = {key: item for key, item in items.items() if not item.stale_for or item.is_fresh}
@@ -257,10 +257,10 @@ class Chain:
 
     async def fill(self, items: Mapping[str, Item], granted: Mapping[str, Pass], lease: Lease | None = None) -> None:
         """Store what was loaded under passes, and a lease where there are some, that were taken before it began."""
-        kept = items
+        kept, leasing = items, self.leasing
         for tier in self._writers:
-            if lease is not None and tier is self.leasing:
-                fit = await self.leasing.fill(items, granted, lease)
+            if lease is not None and leasing is not None and tier is leasing:
+                fit = await leasing.fill(items, granted, lease)
                 kept = {key: items[key] for key in fit}
             else:
                 await self._store(tier, kept, granted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aicache._async.beside import Beside
@@ -63,7 +63,7 @@ class Fleet:
         return None
 
     @asynccontextmanager
-    async def holding(self, lease: Lease | None) -> AsyncIterator[None]:
+    async def holding(self, lease: Lease | None) -> AsyncGenerator[None]:
         """Keep the locks of a lease for as long as the block runs, and give back those that no fill has."""
         tier = self._chain.leasing
         if lease is None or tier is None or not lease.held:

@@ -103,7 +103,7 @@ class TagIndex:
         with self._lock:
             taken = [self._keys.pop(tag, set()) for tag in tags]
             self._count -= sum(map(len, taken))
-        return list(set().union(*taken)) if taken else []
+        return list(set[str]().union(*taken))
 
     def clear(self) -> None:
         """No key has a tag."""
