@@ -6,14 +6,29 @@ All times are in seconds.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError
 
-__all__ = ["UNSET", "Breaker", "Policy", "Tier", "Ttl", "Unset", "check_key", "check_ttl", "check_value"]
+__all__ = [
+    "UNSET",
+    "Breaker",
+    "Policy",
+    "Tier",
+    "Ttl",
+    "Unset",
+    "check_key",
+    "check_ttl",
+    "check_value",
+    "checked_tags",
+]
+
+
+_MOST_TAGS: Final = 64
+_LONGEST_TAG: Final = 1024  # bytes
 
 
 class Unset(enum.Enum):
@@ -51,6 +66,24 @@ def check_ttl(ttl: object, name: str = "ttl") -> float | None:
             f"{name} must be more than 0 seconds, got {ttl!r}; pass None for no expiry, or delete the key to end it now"
         )
     return None if ttl == inf else float(ttl)
+
+
+def checked_tags(tags: object) -> tuple[str, ...]:
+    """Return the tags, each once, or raise: they are several texts, 64 at most, each of 1 to 1,024 bytes."""
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise InvalidTypeError(f"tags must be several texts, such as ['user:7'], got {tags!r}")
+    found: dict[str, None] = {}
+    for tag in tags:  # pyright: ignore[reportUnknownVariableType] it is what a caller gave
+        if not isinstance(tag, str):
+            raise InvalidTypeError(f"a tag must be a str, got {tag!r}; build one with an f-string")
+        if not tag or len(tag.encode("utf-8", "surrogatepass")) > _LONGEST_TAG:
+            raise InvalidArgumentError(f"a tag must have from 1 to {_LONGEST_TAG} bytes, got {tag!r}")
+        found[tag] = None
+    if len(found) > _MOST_TAGS:
+        raise InvalidArgumentError(
+            f"an entry may have {_MOST_TAGS} tags, got {len(found)}; tag it with what they share"
+        )
+    return tuple(found)
 
 
 def check_value(value: object) -> bytes:
@@ -102,6 +135,7 @@ class Policy:
     sync factory cannot be interrupted: it goes on in its thread, and what it makes is stored.)
     `negative_ttl`: the ttl of an answer that is None; None: that of any other. 0: such an answer is not stored.
     `store_if`: called with each value that a factory made; where it says False the value is returned and not stored.
+    `tags`: of every value; see `TieredCache.invalidate_tags`.
     `lease`: one load among all processes that share the last tier: the one that loads holds a lock for so many seconds,
     renewed while it loads; the others wait for its value, or are served stale. One that dies costs them so many
     seconds. None: each process loads for itself. (Needs a last tier with leases, such as Redis.)
@@ -121,6 +155,7 @@ class Policy:
     hard_timeout: float | None = None
     negative_ttl: float | None = None
     store_if: Callable[[Any], bool] | None = None
+    tags: tuple[str, ...] = ()
     lease: float | None = None
     abandoned: Literal["cancel", "complete"] = "cancel"
 
@@ -133,6 +168,7 @@ class Policy:
             object.__setattr__(self, name, check_ttl(getattr(self, name), name))
         if self.negative_ttl is not None:
             object.__setattr__(self, "negative_ttl", _checked_span(self.negative_ttl, "negative_ttl"))
+        object.__setattr__(self, "tags", checked_tags(self.tags))
         if self.abandoned not in ("cancel", "complete"):
             raise InvalidArgumentError(f'abandoned must be "cancel" or "complete", got {self.abandoned!r}')
         if self.store_if is not None and not callable(cast("object", self.store_if)):

@@ -23,6 +23,7 @@ from aicache._kernel.events import Events
 from aicache._kernel.fence import Fence, Pass
 from aicache._kernel.item import Item
 from aicache._kernel.leases import Lease
+from aicache._kernel.tags import NO_TAGS
 from aicache.codecs import Codec
 from aicache.errors import UnsupportedError
 
@@ -299,6 +300,48 @@ class Chain:
                 overtaken = [key for key in keys if not (done and granted[key].holds)]
                 if overtaken:  # or cancelled: the tiers above may hold what is no longer true
                     self.drop(overtaken)
+
+    # -- tags
+
+    @property
+    def shared(self) -> ByteTier | None:
+        """The last tier, where it is not in this process."""
+        last = self.tiers[-1]
+        return last if isinstance(last, ByteTier) else None
+
+    async def versions(self, tags: Sequence[str]) -> Mapping[str, bytes] | None:
+        """The versions under which a value with these tags is made; None: they cannot be told now.
+
+        In tiers of this process alone there is no need of versions. Raises `UnsupportedError` where the last tier keeps
+        none.
+        """
+        if not tags:
+            return NO_TAGS
+        shared = self.shared
+        if shared is None:
+            return dict.fromkeys(tags, b"")
+        if not shared.versions.are_kept:
+            raise UnsupportedError(
+                f"tier {shared.counters.name!r} keeps no versions of tags; "
+                "leave the tags out, or use a backend that does"
+            )
+        versions = await shared.versions.of(tags, create=True)
+        return versions if len(versions) == len(tags) else None
+
+    async def invalidate_tags(self, tags: Sequence[str]) -> None:
+        """Let no value be valid any more that has one of these tags."""
+        self.told_to_forget(tags, "tags")
+        self.fence.revoke_all()  # which of what is on its way has them is not known
+        self.drop_tagged(tags)
+        for tier in reversed(self.tiers):
+            await tier.invalidate_tags(tags)
+            self.fence.revoke_all()
+        self.drop_tagged(tags)
+
+    def drop_tagged(self, tags: Sequence[str]) -> None:
+        """Forget what has one of these tags in the tiers of this process, at once."""
+        for tier in self.tiers:
+            tier.drop_tagged(tags)
 
     # -- removing
 

@@ -26,7 +26,7 @@ R_co = TypeVar("R_co", covariant=True)
 class Cache(Protocol):
     """What the decorator needs of a cache."""
 
-    async def get_or_set(self, key: str, factory: Callable[[], Any], *, ttl: Ttl) -> Any: ...
+    async def get_or_set(self, key: str, factory: Callable[[], Any], *, ttl: Ttl, tags: tuple[str, ...]) -> Any: ...
 
     async def delete(self, key: str) -> bool: ...
 
@@ -61,6 +61,7 @@ def decorate(
     front: Front,
     key: Callable[..., str] | None,
     ttl: Ttl,
+    tags: tuple[str, ...],
     function: Callable[..., Any],
 ) -> CachedFunction[..., Any]:
     """`function` with its answers kept in `cache`, whose first tier is looked into by `front`."""
@@ -69,9 +70,9 @@ def decorate(
     of_one = only_parameter(function) if key is None else None
     names = Names(name, remembers=key is None)
     if of_one is None:
-        answer = _of_any(cache, front, ttl, function, names)
+        answer = _of_any(cache, front, ttl, tags, function, names)
     else:
-        answer = _of_one(cache, front, ttl, function, names)
+        answer = _of_one(cache, front, ttl, tags, function, names)
         take_parameter(answer, of_one)
 
     async def invalidate(*args: Any, **kwargs: Any) -> bool:
@@ -83,7 +84,9 @@ def decorate(
     return kept
 
 
-def _of_any(cache: Cache, front: Front, ttl: Ttl, function: Callable[..., Any], names: Names) -> Callable[..., Any]:
+def _of_any(
+    cache: Cache, front: Front, ttl: Ttl, tags: tuple[str, ...], function: Callable[..., Any], names: Names
+) -> Callable[..., Any]:
     look, hits, thaws, _, clock, counters = front
     of, texts = names.of, names.texts
 
@@ -102,12 +105,14 @@ def _of_any(cache: Cache, front: Front, ttl: Ttl, function: Callable[..., Any], 
                     hits[place] += 1
                 counters.hits += 1
                 return thaws[form](value) if form else value
-        return await cache.get_or_set(called, partial(function, *args, **kwargs), ttl=ttl)
+        return await cache.get_or_set(called, partial(function, *args, **kwargs), ttl=ttl, tags=tags)
 
     return answer
 
 
-def _of_one(cache: Cache, front: Front, ttl: Ttl, function: Callable[..., Any], names: Names) -> Callable[..., Any]:
+def _of_one(
+    cache: Cache, front: Front, ttl: Ttl, tags: tuple[str, ...], function: Callable[..., Any], names: Names
+) -> Callable[..., Any]:
     """The same of a function with one parameter: no tuple and no dict of arguments is made for a call."""
     look, hits, thaws, _, clock, counters = front
     of, texts = names.of, names.texts
@@ -124,6 +129,6 @@ def _of_one(cache: Cache, front: Front, ttl: Ttl, function: Callable[..., Any], 
                     hits[place] += 1
                 counters.hits += 1
                 return thaws[form](value) if form else value
-        return await cache.get_or_set(called, partial(function, argument), ttl=ttl)
+        return await cache.get_or_set(called, partial(function, argument), ttl=ttl, tags=tags)
 
     return answer

@@ -153,6 +153,10 @@ class EntryTier:
         """Forget the keys that have one of these tags, at once; returns how many were there."""
         return self.drop(self._tags.take(tags)) if tags else 0
 
+    async def invalidate_tags(self, tags: Sequence[str]) -> None:
+        """Forget the keys that have one of these tags."""
+        self.drop_tagged(tags)
+
     def _has(self, key: str) -> bool:
         return self.backend.peek(key) is not None
 

@@ -75,12 +75,16 @@ class Hearing:
             return _AGAIN
         if self._following.heard(heard):
             self._fence.revoke(heard.keys)
+            if heard.tags:
+                self._tier.versions.forget(heard.tags)
+                self._fence.revoke_all()  # which of what is on its way has them is not known
             for tier in self._memory:
                 tier.drop(heard.keys)
                 tier.drop_tagged(heard.tags)
         else:
             self._lose_everything()
         self._following.prove(asked_at)
+        self._tier.versions.is_heard = True
         for tier in self._memory:
             tier.is_current = True
         return 0.0
@@ -88,6 +92,8 @@ class Hearing:
     def _deafened(self) -> None:
         """Believe nothing until the feed is heard again."""
         self._following.stop()
+        self._tier.versions.is_heard = False
+        self._tier.versions.forget(None)
         strict = [tier for tier in self._memory if tier.options.unheard == "miss"]
         for tier in strict:
             tier.is_current = False
@@ -102,6 +108,7 @@ class Hearing:
 
     def _lose_everything(self) -> None:
         self.losses += 1
+        self._tier.versions.forget(None)
         self._fence.revoke_all()
         for tier in self._memory:
             tier.empty()

@@ -36,10 +36,12 @@ class LeasingTier(ByteTier):
         opened = [
             (key, self.opened(key, said.value, said.left)) for key, said in leased.items() if said.value is not None
         ]
-        refused = [key for key, item in opened if isinstance(item, str)]
+        items = {key: item for key, item in opened if not isinstance(item, str)}
+        for key in await self.versions.outdated(items):
+            del items[key]
+        refused = [key for key, _ in opened if key not in items]
         if refused and not renewing:  # what is there is not to be believed, and is to be written over
             await self.lease(refused, lease, renewing=True)
-        items = {key: item for key, item in opened if not isinstance(item, str)}
         if not renewing:
             hits = sum([item.is_fresh for item in items.values()])
             self.counters.hits += hits

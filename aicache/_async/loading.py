@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from aicache._async.chain import Chain
 from aicache._async.fleet import Fleet
@@ -20,11 +20,14 @@ from aicache._kernel.item import Item
 from aicache._kernel.lifetime import jittered
 from aicache._kernel.outcomes import Call, made, previous_value
 from aicache._kernel.results import told
+from aicache._kernel.tags import NO_TAGS
 from aicache._kernel.throttle import Throttle
 from aicache.errors import LoadTimeoutError, SerializationError
 from aicache.options import UNSET
 
 __all__ = ["Loads"]
+
+_MARGIN: Final = 1.0  # seconds: a version must be that much older than a load
 
 
 class Loads:
@@ -107,6 +110,7 @@ class Loads:
         await self._chain.hear()
         with self._chain.fence.enter(keys) as granted:
             flight.passes = granted
+            versions = await self._chain.versions(asked.tags) if asked.tags else NO_TAGS
             lease, stale = self._fleet.lease(policy), cast("list[Item]", [])
             found = await self._chain.find(key, granted, stale=stale, lease=lease)
             if not isinstance(found, str):
@@ -126,8 +130,9 @@ class Loads:
                 if waited is not None:
                     return {key: waited}
                 async with self._fleet.holding(lease):
+                    begun = monotonic()
                     item = await self._made(key, factory, asked, old)
-                    if item.skipped is None:
+                    if item.skipped is None and await self.tagged([(key, item)], versions, begun):
                         await self._chain.fill({key: item}, granted, lease)
             except Exception:
                 self._throttle.hold(key, policy.throttle)
@@ -143,6 +148,7 @@ class Loads:
         await self._chain.hear()
         with self._chain.fence.enter(keys) as granted:
             flight.passes = granted
+            versions = await self._chain.versions(asked.tags) if asked.tags else NO_TAGS
             lease, stale = self._fleet.lease(policy), cast("dict[str, list[Item]]", {})
             items = await self._chain.find_many(keys, granted, stale, lease)
             found = {key: self._usable(some, asked) for key, some in stale.items() if key not in items}
@@ -163,12 +169,13 @@ class Loads:
                             missing.remove(key)
                     if not missing:
                         return items
+                    begun = monotonic()
                     values = checked_mapping(await self._called(missing, factory, policy.hard_timeout, missing))
                     loaded = {
                         key: self._kept(key, values[key], asked, old.get(key)) for key in missing if key in values
                     }
-                    kept = {key: item for key, item in loaded.items() if item.skipped is None}
-                    await self._chain.fill(kept, granted, lease)
+                    kept = [(key, item) for key, item in loaded.items() if item.skipped is None]
+                    await self._chain.fill(dict(await self.tagged(kept, versions, begun)), granted, lease)
             except Exception:
                 for key in missing:
                     self._throttle.hold(key, policy.throttle)
@@ -180,6 +187,28 @@ class Loads:
                     flight.offer(key, item, 0, granted[key])
                 raise
             return items | loaded
+
+    async def tagged(
+        self, items: Sequence[tuple[str, Item]], versions: Mapping[str, bytes] | None, begun: float
+    ) -> list[tuple[str, Item]]:
+        """Those that may be stored, with the versions of their tags from before they were made.
+
+        A tag that only the factory named has a version from after; it will do if that is older than the load.
+        """
+        fit: list[tuple[str, Item]] = []
+        for key, item in items:
+            late, now = [tag for tag in item.tags if tag not in (versions or ())], versions
+            if late and now is not None:
+                new = await self._chain.versions(late)
+                shared = self._chain.shared
+                young = shared is not None and await shared.versions.made_since(late, monotonic() - begun + _MARGIN)
+                now = None if new is None or young else {**now, **new}
+            if now is None:
+                self.skipped(key, "tags")
+            else:
+                item.tags = now
+                fit.append((key, item))
+        return fit
 
     @staticmethod
     def _usable(stale: Sequence[Item], asked: Call) -> Item | None:
@@ -214,10 +243,12 @@ class Loads:
 
     def _kept(self, key: str, outcome: object, asked: Call, old: Item | None) -> Item:
         """The item for what a factory returned; `skipped` says why it is not to be stored."""
-        value, ttl, cost, skipped = made(outcome, asked, old)
+        value, ttl, cost, skipped, tags = made(outcome, asked, old)
         if skipped is None:
             try:
-                return self.item(value, ttl, cost, asked)
+                item = self.item(value, ttl, cost, asked)
+                item.tags = dict.fromkeys(tags, b"")
+                return item
             except SerializationError:
                 skipped = "unserializable"
         self.skipped(key, skipped)

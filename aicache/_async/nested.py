@@ -75,10 +75,12 @@ class NestedTier:
             return None
         try:
             ttl, stale_for = lives(item.ttl, item.stale_for, options.max_ttl)
-            return self.chain.item(item.for_another(), item.created, ttl, item.cost, stale_for)
+            mine = self.chain.item(item.for_another(), item.created, ttl, item.cost, stale_for)
         except SerializationError:
             self.counters.skip([key], "unserializable")
             return None
+        mine.tags = item.tags
+        return mine
 
     def describe(self) -> str:
         """What this tier really does, in a line for itself and one for each of its own tiers."""
@@ -88,6 +90,15 @@ class NestedTier:
     def drop(self, keys: Sequence[str]) -> int:
         """Forget keys in the tiers of this process, at once; returns how many were there."""
         return self.chain.drop(keys)
+
+    def drop_tagged(self, tags: Sequence[str]) -> int:
+        """Forget the keys that have one of these tags in the tiers of this process, at once."""
+        self.chain.drop_tagged(tags)
+        return 0
+
+    async def invalidate_tags(self, tags: Sequence[str]) -> None:
+        """Let no entry be valid any more that has one of these tags."""
+        await self.chain.invalidate_tags(tags)
 
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys; returns how many were there."""

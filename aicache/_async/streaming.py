@@ -9,7 +9,7 @@ from aicache._async.streams import Streams, Wanted
 from aicache._kernel.checks import Cost, check_factory
 from aicache._kernel.outcomes import Call
 from aicache._kernel.recording import Pacing, checked_bytes, checked_pacing
-from aicache.options import UNSET, Policy, Ttl, check_key, check_ttl
+from aicache.options import UNSET, Policy, Ttl, check_key, check_ttl, checked_tags
 
 __all__ = ["Streaming"]
 
@@ -33,6 +33,7 @@ class Streaming:
         # sync: factory: Callable[[], Iterable[T]],
         *,
         ttl: Ttl = UNSET,
+        tags: Iterable[str] = (),
         cost: Cost = None,
         policy: Policy | None = None,
         keep: Callable[[list[T]], list[T] | None] | None = None,
@@ -47,7 +48,7 @@ class Streaming:
         to have them stored, `Store(chunks, ttl=…)`, or `Skip(chunks, reason)`. `max_bytes`: the most memory that it may
         take; beyond it the stream passes through and is not stored, and then it waits for its slowest reader.
         `pacing`: what was recorded comes at once ("instant"), or with the pauses of the original ("recorded").
-        `ttl`, `cost`, `policy`: as for `get_or_set`.
+        `ttl`, `tags`, `cost`, `policy`: as for `get_or_set`.
 
         A caller that stops reading closes what this returns; when the last one has, so is the upstream, unless the
         policy says otherwise. What the upstream raises reaches every reader, where it was raised. Under the key is then
@@ -56,6 +57,8 @@ class Streaming:
         self._streams.check_open()
         check_key(key)
         check_factory(factory)
-        asked = Call(policy or self._policy, ttl if ttl is UNSET else check_ttl(ttl), cost)
+        policy = policy or self._policy
+        of_all = checked_tags((*policy.tags, *checked_tags(tags)))
+        asked = Call(policy, ttl if ttl is UNSET else check_ttl(ttl), cost, of_all)
         wanted = Wanted(key, factory, asked, keep, checked_bytes(max_bytes), checked_pacing(pacing))
         return self._streams.read(wanted)

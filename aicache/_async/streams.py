@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextvars import copy_context
 from time import monotonic
 from typing import Any, Final, NamedTuple, cast
@@ -26,6 +26,7 @@ from aicache._kernel.item import Item
 from aicache._kernel.leases import Lease
 from aicache._kernel.outcomes import Call, Made, made_of_stream
 from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
+from aicache._kernel.tags import NO_TAGS
 from aicache._kernel.throttle import Throttle
 from aicache.errors import ClosedError, LoadCancelledError, LoadTimeoutError, ReentrantLoadError, SerializationError
 from aicache.protocols import Entry
@@ -50,7 +51,7 @@ class Wanted(NamedTuple):
 class Stream(Flight):
     """One stream under way, with those who read it."""
 
-    __slots__ = ("_found", "_is_given", "_loop", "_room", "_waiting", "lease", "pump", "tape")
+    __slots__ = ("_found", "_is_given", "_loop", "_room", "_waiting", "lease", "pump", "tape", "versions")
 
     def __init__(self, key: str, tape: Tape, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__([key])
@@ -58,6 +59,7 @@ class Stream(Flight):
         self._loop = loop
         self.pump: asyncio.Task[None] | None = None
         self.lease: Lease | None = None
+        self.versions: Mapping[str, bytes] | None = NO_TAGS
         self._found: Item | None = None
         self._is_given = False
         self._waiting: list[asyncio.Future[None]] = []
@@ -268,12 +270,14 @@ class Streams:
                     self._skip(key, tape)
                 raise
             stream.completes = True  # it is whole: who leaves now does not undo it
-            await self._store(tape, wanted, granted, stream.lease, seconds)
+            await self._store(tape, wanted, granted, stream, seconds)
 
     async def _look(self, stream: Stream, wanted: Wanted) -> Item | None:
         """Look for a recording, and return a stale one that may stand in for a factory that fails."""
         key, stale = wanted.key, cast("list[Item]", [])
         stream.lease = None if self._chain.leasing is None else Lease()
+        tags = wanted.asked.tags
+        stream.versions = await self._chain.versions(tags) if tags else NO_TAGS
         found = await self._chain.find(key, stream.passes, stale=stale, lease=stream.lease)
         if isinstance(found, Item):
             if recording_in(found.value) is not None:
@@ -332,11 +336,13 @@ class Streams:
             if self._counters.events is not None:
                 self._counters.events.tell("load", wanted.key, reason=failure, seconds=monotonic() - began)
 
-    async def _store(self, tape: Tape, wanted: Wanted, granted: Passes, lease: Lease | None, seconds: float) -> None:
+    async def _store(self, tape: Tape, wanted: Wanted, granted: Passes, stream: Stream, seconds: float) -> None:
         if tape.refused is None and (kept := self._judged(tape, wanted)) is not None:
             try:
                 item = self._loads.item(tape.recording(seconds).value(), kept.ttl, kept.cost, wanted.asked)
-                await self._chain.fill({wanted.key: item}, granted, lease)
+                item.tags = dict.fromkeys(kept.tags, b"")
+                fit = await self._loads.tagged([(wanted.key, item)], stream.versions, monotonic() - seconds)
+                await self._chain.fill(dict(fit), granted, stream.lease)
             except SerializationError:
                 tape.refuse("unserializable")
         if tape.refused is not None:

@@ -17,10 +17,10 @@ from aicache._async.decorator import Decorator, decorate
 from aicache._async.entries import item_of
 from aicache._async.fleet import Fleet
 from aicache._async.flights import Flights
+from aicache._async.forgetting import Forgetting
 from aicache._async.front import front_of, nothing
 from aicache._async.loading import Loads
 from aicache._async.primitives import IS_ASYNC
-from aicache._async.renewal import expire, touch
 from aicache._async.streaming import Streaming
 from aicache._async.streams import Running, Streams
 from aicache._async.wiring import hearing_of, wired
@@ -28,14 +28,13 @@ from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_ke
 from aicache._kernel.described import policy_in_words
 from aicache._kernel.events import Event, Events, Observer
 from aicache._kernel.item import Item
-from aicache._kernel.lifetime import jittered
 from aicache._kernel.outcomes import Call
 from aicache._kernel.results import CacheStats, Lookup, told
 from aicache._kernel.throttle import Throttle
 from aicache._kernel.wiring import check_ttl_holds
 from aicache.codecs import Codec
-from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
-from aicache.options import UNSET, Policy, Tier, Ttl, check_key, check_ttl
+from aicache.errors import ConfigurationError
+from aicache.options import UNSET, Policy, Tier, Ttl, check_key, check_ttl, checked_tags
 from aicache.protocols import CacheBackend, Compressor, HoldsEntries, Serializer
 
 __all__ = ["TieredCache"]
@@ -47,7 +46,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
-class TieredCache(Streaming):
+class TieredCache(Streaming, Forgetting):
     """A cache over one tier or more, fastest first.
 
     `tiers`: backends, `Tier(backend=…)` for one with options of its own, or other caches of this flavour. The cache
@@ -86,7 +85,7 @@ class TieredCache(Streaming):
             )
         self._codec = Codec(serializer, compressor) if codec is None else codec
         self._policy = policy
-        self._call = Call(policy, UNSET, None)
+        self._call = Call(policy, UNSET, None, policy.tags)
         self._wall_clock = wall_clock
         self._random = random
         self._throttle = Throttle(clock)
@@ -188,45 +187,36 @@ class TieredCache(Streaming):
             return Lookup(found=False, reason=found)
         return told(found, found.value, self._wall_clock())
 
-    async def set(self, key: str, value: Any, *, ttl: Ttl = UNSET, cost: Cost = None) -> None:
+    async def set(self, key: str, value: Any, *, ttl: Ttl = UNSET, tags: Iterable[str] = (), cost: Cost = None) -> None:
         """Store a value in every tier that takes it, the last tier first; returns when it is stored.
 
         `ttl`: seconds; None: no expiry; left out: the policy's. `cost`: what making it again costs, in any unit that
-        is the same for all, or a function of the value that says so; memory that is full keeps what is dear. Raises
-        `SerializationError`, with nothing changed, where the value cannot be kept exactly.
+        is the same for all, or a function of the value that says so; memory that is full keeps what is dear. `tags`:
+        by which it can be invalidated, beside the policy's. Raises `SerializationError`, with nothing changed, where
+        the value cannot be kept exactly.
         """
         self._check_open()
         ttl = self._policy.ttl if ttl is UNSET else check_ttl(ttl)
         item = self._loads.item(value, ttl, checked_cost(cost, value), self._call)
+        if tags or self._policy.tags:
+            await self._write_tagged({check_key(key): item}, tags)
+            return
         alone = self._chain.alone
         if alone is None:
             await self._chain.write({check_key(key): item})
         else:
             self._chain.keep(alone, check_key(key), item)
 
-    async def delete(self, key: str) -> bool:
-        """Forget the key in every tier; say whether any of them had it."""
-        return bool(await self.delete_many([key]))
-
-    async def expire(self, key: str) -> bool:
-        """End the key's freshness in every tier; say whether any of them had it fresh.
-
-        From now on it is a miss. Unlike after `delete`, its value may still be served stale where the policy says so,
-        counted from now. What was stored without time to be stale is forgotten.
-        """
-        self._check_open()
-        return await expire(self._chain, check_key(key), self._policy.stale_for)
-
-    async def touch(self, key: str, ttl: Ttl = UNSET) -> bool:
-        """Give the key's value a new life from now, in every tier that has it; say whether there was one.
-
-        `ttl`: as for `set`. A stale value stays stale: False. So it is, too, where the key was written or forgotten
-        meanwhile.
-        """
-        self._check_open()
-        ttl = self._policy.ttl if ttl is UNSET else check_ttl(ttl)
-        life = jittered(ttl, self._policy.jitter, self._random())
-        return await touch(self._chain, check_key(key), life, self._policy.stale_for)
+    async def _write_tagged(self, items: Mapping[str, Item], tags: Iterable[str]) -> None:
+        versions = await self._chain.versions(checked_tags((*self._policy.tags, *tags)))
+        if versions is None:  # it could not be invalidated, and what is there is older
+            await self._chain.remove(list(items))
+            for key in items:
+                self._loads.skipped(key, "tags")
+            return
+        for item in items.values():
+            item.tags = versions
+        await self._chain.write(items)
 
     # async-only: begin
     @overload
@@ -236,6 +226,7 @@ class TieredCache(Streaming):
         factory: Callable[[], Awaitable[T]],
         *,
         ttl: Ttl = UNSET,
+        tags: Iterable[str] = (),
         cost: Cost = None,
         policy: Policy | None = None,
     ) -> T: ...
@@ -246,6 +237,7 @@ class TieredCache(Streaming):
         factory: Callable[[], T],
         *,
         ttl: Ttl = UNSET,
+        tags: Iterable[str] = (),
         cost: Cost = None,
         policy: Policy | None = None,
     ) -> T: ...
@@ -257,13 +249,14 @@ class TieredCache(Streaming):
         # sync: factory: Callable[[], T],
         *,
         ttl: Ttl = UNSET,
+        tags: Iterable[str] = (),
         cost: Cost = None,
         policy: Policy | None = None,
     ) -> Any:  # async-only
         # sync: ) -> T:
         """The value, made and stored by `factory` on a miss: once in this process, however many callers ask meanwhile.
 
-        `ttl`, `cost`: as for `set`. `policy`: instead of the cache's, for this call. `factory`: called without
+        `ttl`, `tags`, `cost`: as for `set`. `policy`: instead of the cache's, for this call. `factory`: called without
         arguments; returns the value, a `Store`, `Skip` or `NotModified`, or an awaitable of one. What it raises reaches
         every caller that waits for it, unless the policy has a stale value served, and nothing is stored. A value that
         cannot be kept exactly is returned all the same, and counted. A caller that is cancelled harms no other; when
@@ -284,18 +277,18 @@ class TieredCache(Streaming):
                     hits[place] += 1
                 self._front.hits += 1
                 if self._refreshes or ttl is not UNSET or policy is not None:
-                    self._refresh_if_due(key, expires, factory, self._asked(policy, ttl, cost))
+                    self._refresh_if_due(key, expires, factory, self._asked(policy, ttl, cost, tags))
                 shared: Any = self._thaws[form](value) if form else value
                 return shared
         entry = self._peek(check_key(key))
         if entry is not None:
             self._front.hits += 1
             if self._refreshes or ttl is not UNSET or policy is not None:
-                self._refresh_if_due(key, entry.expires, factory, self._asked(policy, ttl, cost))
+                self._refresh_if_due(key, entry.expires, factory, self._asked(policy, ttl, cost, tags))
             thaw = entry.thaw
             found: Any = entry.value if thaw is None else thaw(entry.value)
             return found
-        item, joined = await self._obtain(key, factory, self._asked(policy, ttl, cost))
+        item, joined = await self._obtain(key, factory, self._asked(policy, ttl, cost, tags))
         loaded: Any = item.for_another() if joined else item.value
         return loaded
 
@@ -305,13 +298,14 @@ class TieredCache(Streaming):
         factory: Callable[[], Any],
         *,
         ttl: Ttl = UNSET,
+        tags: Iterable[str] = (),
         cost: Cost = None,
         policy: Policy | None = None,
     ) -> Lookup:
         """`get_or_set`, with where the value came from: where a factory made it, `found` is False and `reason` says
         whether this call's load or one under way ("loaded", "joined").
         """
-        item, joined = await self._obtain(key, factory, self._asked(policy, ttl, cost))
+        item, joined = await self._obtain(key, factory, self._asked(policy, ttl, cost, tags))
         reason = None if item.tier is not None else "joined" if joined else "loaded"
         return told(item, item.for_another() if joined else item.value, self._wall_clock(), reason)
 
@@ -326,14 +320,16 @@ class TieredCache(Streaming):
         found = await self._chain.look_many(wanted)
         return {key: found[key].value for key in wanted if key in found}
 
-    async def set_many(self, mapping: Mapping[str, Any], *, ttl: Ttl = UNSET) -> None:
+    async def set_many(self, mapping: Mapping[str, Any], *, ttl: Ttl = UNSET, tags: Iterable[str] = ()) -> None:
         """Store many values as `set` does, each tier in one round trip; either all can be kept or nothing is
         changed.
         """
         self._check_open()
         ttl = self._policy.ttl if ttl is UNSET else check_ttl(ttl)
         items = {check_key(key): self._loads.item(value, ttl, None, self._call) for key, value in mapping.items()}
-        if items:
+        if items and (tags or self._policy.tags):
+            await self._write_tagged(items, tags)
+        elif items:
             await self._chain.write(items)
 
     async def get_or_set_many(
@@ -342,6 +338,7 @@ class TieredCache(Streaming):
         factory: Callable[[list[str]], Awaitable[Mapping[str, T]]] | Callable[[list[str]], Mapping[str, T]],
         *,
         ttl: Ttl = UNSET,
+        tags: Iterable[str] = (),
         policy: Policy | None = None,
     ) -> dict[str, T]:
         """The values of all keys, in the order asked; `factory` gets the list of the missing ones and returns their
@@ -351,7 +348,7 @@ class TieredCache(Streaming):
         left out; one that it was not asked for is ignored. What it raises reaches the caller, and nothing is stored.
         """
         self._check_open()
-        asked = self._asked(policy, ttl, None)
+        asked = self._asked(policy, ttl, None, tags)
         check_factory(factory)
         wanted = checked_keys(keys)
         if not wanted:
@@ -367,33 +364,6 @@ class TieredCache(Streaming):
                     values[key] = item.for_another() if joined else item.value
         return {key: values[key] for key in wanted if key in values}
 
-    async def delete_many(self, keys: Iterable[str]) -> int:
-        """Forget keys in every tier; returns how many there were, in the tier that had most of them."""
-        self._check_open()
-        wanted = checked_keys(keys)
-        return await self._chain.remove(wanted) if wanted else 0
-
-    async def delete_prefix(
-        self, prefix: str, *, where: Callable[[str], bool] | None = None, in_process: bool = False
-    ) -> int:
-        """Forget every key that begins with `prefix` in every tier; returns how many different ones there were.
-
-        `prefix`: text, never a pattern. `where`: forgets only those keys of them for which it is true. `in_process`:
-        only in the tiers of this process. The keys are listed and deleted in slices, so it takes as long as there are
-        keys, and blocks nobody; loads under way under such keys are not stored. A tier that fails is counted, and keeps
-        what it has. Raises `UnsupportedError`, with nothing changed, where a tier cannot list its keys.
-        """
-        self._check_open()
-        if not isinstance(cast(object, prefix), str):
-            raise InvalidTypeError(f"prefix must be a str, got {prefix!r}")
-        forget = self._chain.drop_prefix if in_process else self._chain.remove_prefix
-        return await forget(prefix, where or _any)
-
-    async def clear(self) -> None:
-        """Forget everything in every tier; raises `UnsupportedError`, with nothing changed, where a tier cannot."""
-        self._check_open()
-        await self._chain.clear()
-
     # -- around a function
 
     def cached(
@@ -401,17 +371,18 @@ class TieredCache(Streaming):
         *,
         key: Callable[..., str] | None = None,
         ttl: Ttl = UNSET,
+        tags: Iterable[str] = (),
     ) -> Decorator:
         """Decorate a function so that its answers are kept, as by `get_or_set`.
 
         `key`: makes the key from the function's arguments; left out: from its module, name and arguments, encoded
-        without ambiguity (an argument that cannot be raises `KeyEncodingError`).
+        without ambiguity (an argument that cannot be raises `KeyEncodingError`). `ttl`, `tags`: of every answer.
         """
         if ttl is not UNSET:
             ttl = check_ttl(ttl)
         # A hit that may have to begin a refresh is left to `get_or_set`, and so is one that somebody is to be told of.
         front = self._at_front._replace(entry=nothing) if self._refreshes else self._at_front
-        return cast(Decorator, partial(decorate, self, front, key, ttl))
+        return cast(Decorator, partial(decorate, self, front, key, ttl, checked_tags(tags)))
 
     # -- the cache itself
 
@@ -453,10 +424,12 @@ class TieredCache(Streaming):
     ) -> None:
         await self.aclose()
 
-    def _asked(self, policy: Policy | None, ttl: Ttl, cost: Cost) -> Call:
-        if policy is None and ttl is UNSET and cost is None:
+    def _asked(self, policy: Policy | None, ttl: Ttl, cost: Cost, tags: Iterable[str]) -> Call:
+        if policy is None and ttl is UNSET and cost is None and not tags:
             return self._call
-        return Call(policy or self._policy, ttl if ttl is UNSET else check_ttl(ttl), cost)
+        policy = policy or self._policy
+        of_all = checked_tags((*policy.tags, *checked_tags(tags)))
+        return Call(policy, ttl if ttl is UNSET else check_ttl(ttl), cost, of_all)
 
     def _refresh_if_due(self, key: str, expires: float | None, factory: Callable[[], Any], asked: Call) -> None:
         left = None if expires is None else expires - self._front_clock()
@@ -469,14 +442,6 @@ class TieredCache(Streaming):
         check_factory(factory)
         return self._loads.obtain(key, factory, asked)
 
-    def _check_open(self) -> None:
-        if self._flights.closed:
-            raise ClosedError("this cache is closed; build a new one")
-
 
 def _complain(event: Event) -> None:
     _log.exception("an observer of the cache raised on %r; this is said once", event)
-
-
-def _any(_key: str) -> bool:
-    return True

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from aicache._async.primitives import IS_ASYNC, bounded
+from aicache._async.versions import Versions
 from aicache._async.watch import Watch
 from aicache._kernel.counters import TierCounters
 from aicache._kernel.described import options_in_words
@@ -84,6 +85,7 @@ class ByteTier:
             timeout=self.timeout,
         )
         self.guard = self.watch.guard
+        self.versions = Versions(self)
 
     # -- reading
 
@@ -121,6 +123,9 @@ class ByteTier:
         item = self.opened(key, data, left)
         if isinstance(item, str):
             counters.misses += 1
+        elif item.tags and await self.versions.outdated({key: item}):
+            counters.misses += 1
+            return "invalidated"
         elif not item.stale_for:
             counters.hits += 1  # what a store has is fresh, unless it was given time to be stale
         elif self._has_ttl and not with_life:
@@ -150,6 +155,8 @@ class ByteTier:
             opened = [(key, await self.read(key, with_life=with_life)) for key in keys]
             return {key: item for key, item in opened if not isinstance(item, str)}
         items = {key: item for key, item in opened if not isinstance(item, str)}
+        for key in await self.versions.outdated(items):
+            del items[key]
         may_be_stale = sum([item.stale_for for item in items.values()]) > 0
         if may_be_stale and self._has_ttl and not with_life:
             return await self.read_many(keys, with_life=True)
@@ -277,7 +284,9 @@ class ByteTier:
         age = max(0.0, self._wall_clock() - item.created)
         fresh_for = None if ttl is None else max(0.0, age + ttl)
         try:
-            data = self._codec.seal(key, item.packed, created=item.created, fresh_for=fresh_for, stale_for=stale_for)
+            data = self._codec.seal(
+                key, item.packed, created=item.created, fresh_for=fresh_for, stale_for=stale_for, tags=item.tags
+            )
         except SerializationError:  # larger than the codec's bound once it is sealed
             return None
         return data, None if ttl is None else ttl + stale_for
@@ -285,6 +294,14 @@ class ByteTier:
     def drop(self, keys: Sequence[str]) -> int:  # noqa: ARG002 only a tier in this process can forget at once
         """0: this tier has to be asked, and waited for."""
         return 0
+
+    def drop_tagged(self, tags: Sequence[str]) -> int:  # noqa: ARG002 only a tier in this process can forget at once
+        """0: this tier has to be asked, and waited for."""
+        return 0
+
+    async def invalidate_tags(self, tags: Sequence[str]) -> None:
+        """Let no entry be valid any more that has one of these tags."""
+        await self.versions.invalidate(tags)
 
     async def remove(self, keys: Sequence[str]) -> int:
         """Forget keys; returns how many were there."""

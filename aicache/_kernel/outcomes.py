@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
@@ -10,7 +10,7 @@ from aicache._kernel.checks import Cost, checked_cost
 from aicache._kernel.item import Item
 from aicache._kernel.results import Lookup
 from aicache.errors import ConfigurationError, InvalidTypeError
-from aicache.options import UNSET, Policy, Ttl, check_ttl
+from aicache.options import UNSET, Policy, Ttl, check_ttl, checked_tags
 
 __all__ = [
     "Call",
@@ -33,6 +33,7 @@ class _Kept(NamedTuple):
     value: Any
     ttl: Ttl
     cost: Cost
+    tags: tuple[str, ...] = ()
 
 
 class _Skipped(NamedTuple):
@@ -44,12 +45,13 @@ class _NotModified(NamedTuple):
     ttl: Ttl
 
 
-def Store(value: T, *, ttl: Ttl = UNSET, cost: Cost = None) -> T:  # noqa: N802 what a factory returns reads as a thing
+def Store(value: T, *, ttl: Ttl = UNSET, cost: Cost = None, tags: Iterable[str] = ()) -> T:  # noqa: N802 what a factory returns reads as a thing
     """A factory's value with how to keep it. For type checkers it is the value, so a factory is annotated with that.
 
     `ttl`: seconds; None: no expiry; left out: what the call or the policy says. `cost`: what making it again costs.
+    `tags`: beside those of the call and the policy.
     """
-    return cast("T", _Kept(value, ttl, cost))
+    return cast("T", _Kept(value, ttl, cost, checked_tags(tags)))
 
 
 def Skip(value: T, reason: str = "skipped") -> T:  # noqa: N802
@@ -86,6 +88,7 @@ class Call(NamedTuple):
     policy: Policy
     ttl: Ttl
     cost: Cost
+    tags: tuple[str, ...] = ()
 
 
 class Made(NamedTuple):
@@ -95,19 +98,21 @@ class Made(NamedTuple):
     ttl: float | None
     cost: float | None
     skipped: str | None
+    tags: tuple[str, ...] = ()
 
 
 def made(outcome: object, call: Call, old: Item | None) -> Made:
     """What a factory's answer comes to; `old`: the value it was to replace."""
-    policy, ttl, cost = call
+    policy, ttl, cost, _ = call
     value: Any = outcome
-    is_own = False
+    is_own, tags = False, cast("tuple[str, ...]", ())
     if isinstance(outcome, _Skipped):
         return Made(outcome.value, None, None, outcome.reason)
     if isinstance(outcome, _Kept):
         value, is_own = outcome.value, outcome.ttl is not UNSET
         ttl = outcome.ttl if is_own else ttl
         cost = cost if outcome.cost is None else outcome.cost
+        tags = outcome.tags
     elif isinstance(outcome, _NotModified):
         if old is None:
             raise ConfigurationError(
@@ -122,7 +127,7 @@ def made(outcome: object, call: Call, old: Item | None) -> Made:
         lives = policy.negative_ttl
     if policy.store_if is not None and not policy.store_if(value):
         return Made(value, None, None, "store_if")
-    return Made(value, lives, checked_cost(cost, value), None)
+    return Made(value, lives, checked_cost(cost, value), None, tags)
 
 
 def made_of_stream(said: object, chunks: list[Any], call: Call) -> Made:

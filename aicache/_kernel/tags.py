@@ -13,31 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from aicache.errors import EnvelopeError, InvalidArgumentError, InvalidTypeError
+from aicache.errors import EnvelopeError
 
-__all__ = ["NO_TAGS", "TagIndex", "are_valid", "checked_tags", "packed_tags", "unpacked_tags"]
+__all__ = ["NO_TAGS", "TagIndex", "are_valid", "packed_tags", "unpacked_tags"]
 
 _NAME: Final = struct.Struct(">HB")  # bytes of the tag, and of its version
 NO_TAGS: Final[Mapping[str, bytes]] = MappingProxyType({})
-
-_MOST: Final = 64
-_LONGEST: Final = 1024  # bytes
-
-
-def checked_tags(tags: object) -> tuple[str, ...]:
-    """Return the tags, each once, or raise: they are several texts, 64 at most, each of 1 to 1,024 bytes."""
-    if isinstance(tags, str) or not isinstance(tags, Iterable):
-        raise InvalidTypeError(f"tags must be several texts, such as ['user:7'], got {tags!r}")
-    found: dict[str, None] = {}
-    for tag in tags:  # pyright: ignore[reportUnknownVariableType] it is what a caller gave
-        if not isinstance(tag, str):
-            raise InvalidTypeError(f"a tag must be a str, got {tag!r}; build one with an f-string")
-        if not tag or len(tag.encode("utf-8", "surrogatepass")) > _LONGEST:
-            raise InvalidArgumentError(f"a tag must have from 1 to {_LONGEST} bytes, got {tag!r}")
-        found[tag] = None
-    if len(found) > _MOST:
-        raise InvalidArgumentError(f"an entry may have {_MOST} tags, got {len(found)}; tag it with what they share")
-    return tuple(found)
 
 
 def packed_tags(versions: Mapping[str, bytes]) -> bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextvars import copy_context
 from time import monotonic
 from typing import Any, Final, NamedTuple, cast
@@ -22,6 +22,7 @@ from aicache._kernel.item import Item
 from aicache._kernel.leases import Lease
 from aicache._kernel.outcomes import Call, Made, made_of_stream
 from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
+from aicache._kernel.tags import NO_TAGS
 from aicache._kernel.throttle import Throttle
 from aicache._sync.chain import Chain
 from aicache._sync.flights import Flight, Flights, current, waits
@@ -55,7 +56,7 @@ class Stream(Flight):
 
     __slots__ = (
         "_found", "_is_given", "begun", "chunks", "completes", "granted", "in_background", "lease", "lock", "old",
-        "puller", "tape", "told_from", "upstream", "wanted",
+        "puller", "tape", "told_from", "upstream", "versions", "wanted",
     )  # fmt: skip
 
     def __init__(self, wanted: Wanted, tape: Tape, granted: Passes) -> None:
@@ -73,6 +74,7 @@ class Stream(Flight):
         self.begun = self.told_from = 0.0
         self.old: Item | None = None
         self.lease: Lease | None = None
+        self.versions: Mapping[str, bytes] | None = NO_TAGS
         self._found: Item | None = None
         self._is_given = False
 
@@ -295,6 +297,8 @@ class Streams:
         """Look for a recording, and for a stale one that may stand in for a factory that fails."""
         key, stale = stream.wanted.key, cast("list[Item]", [])
         stream.lease = None if self._chain.leasing is None else Lease()
+        tags = stream.wanted.asked.tags
+        stream.versions = self._chain.versions(tags) if tags else NO_TAGS
         found = self._chain.find(key, stream.granted, stale=stale, lease=stream.lease)
         if isinstance(found, Item):
             if recording_in(found.value) is not None:
@@ -323,7 +327,9 @@ class Streams:
         if tape.refused is None and (kept := self._judged(tape, wanted)) is not None:
             try:
                 item = self._loads.item(tape.recording(seconds).value(), kept.ttl, kept.cost, wanted.asked)
-                self._chain.fill({wanted.key: item}, stream.granted, stream.lease)
+                item.tags = dict.fromkeys(kept.tags, b"")
+                fit = self._loads.tagged([(wanted.key, item)], stream.versions, monotonic() - seconds)
+                self._chain.fill(dict(fit), stream.granted, stream.lease)
             except SerializationError:
                 tape.refuse("unserializable")
         if tape.refused is not None:

@@ -139,6 +139,10 @@ class SupportsTags(Protocol):
         """The versions of those that have one; `create`: give one to the others. One round trip."""
         ...
 
+    async def tag_ages(self, tags: Sequence[str]) -> dict[str, float]:
+        """Seconds since each of those that have a version was given it."""
+        ...
+
     async def get_tagged(
         self, keys: Sequence[str], tags: Sequence[str]
     ) -> tuple[dict[str, tuple[bytes, float | None]], dict[str, bytes]]:
@@ -155,6 +159,8 @@ class SyncSupportsTags(Protocol):
     """`SupportsTags` for a `SyncCacheBackend`."""
 
     def tag_versions(self, tags: Sequence[str], *, create: bool = False) -> dict[str, bytes]: ...
+
+    def tag_ages(self, tags: Sequence[str]) -> dict[str, float]: ...
 
     def get_tagged(
         self, keys: Sequence[str], tags: Sequence[str]

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aicache import Codec
-from aicache._kernel.tags import TagIndex, are_valid, checked_tags, packed_tags, unpacked_tags
+from aicache._kernel.tags import TagIndex, are_valid, packed_tags, unpacked_tags
 from aicache.errors import EnvelopeError, InvalidArgumentError, InvalidTypeError
+from aicache.options import checked_tags
 
 VERSIONS = st.dictionaries(st.text(min_size=1, max_size=20), st.binary(min_size=1, max_size=20), max_size=8)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aicache.errors import BackendError
 from aicache.protocols import Heard, Leased
@@ -15,7 +15,8 @@ from aicache_redis._leases import Step
 
 __all__ = ["Sharing"]
 
-_NOBODY = b""
+_TAG_LIFE: Final = 30 * 86_400_000
+"""Milliseconds that a tag keeps its version; entries that have it end with it. So no tag is kept for ever."""
 
 
 class Sharing:
@@ -171,6 +172,11 @@ class Sharing:
         """The versions of those that have one; `create`: give one to the others."""
         return (await self._tagged([], tags, create=create))[1]
 
+    async def tag_ages(self, tags: Sequence[str]) -> dict[str, float]:
+        """Seconds since each of those that have a version was given it, by the server's clock."""
+        replies = await self._links.read([("PTTL", self._commands.names.tag(tag)) for tag in tags])
+        return {tag: (_TAG_LIFE - left) / 1000 for tag, left in zip(tags, replies, strict=True) if left >= 0}
+
     async def get_tagged(
         self, keys: Sequence[str], tags: Sequence[str]
     ) -> tuple[dict[str, tuple[bytes, float | None]], dict[str, bytes]]:
@@ -184,7 +190,7 @@ class Sharing:
         asked: list[Command] = []
         for name in map(names.tag, tags):
             if create:
-                asked.append(("SET", name, os.urandom(8), "NX"))
+                asked.append(("SET", name, os.urandom(8), "NX", "PX", _TAG_LIFE))
             asked.append(("GET", name))
         pairs = self._commands.pairs(keys)
         replies = await self._links.read([*pairs, *asked])
