@@ -15,6 +15,7 @@ __all__ = [
     "Conditions",
     "Step",
     "begin_following",
+    "entry_and_origin",
     "fill",
     "fill_in_steps",
     "follow",
@@ -28,6 +29,7 @@ __all__ = [
     "milliseconds",
     "notice",
     "owned_in_steps",
+    "position",
     "release",
     "renew",
 ]
@@ -169,6 +171,17 @@ def follow(names: Names, position: str, wait: float) -> tuple[Command, Command]:
         ("XREAD", "BLOCK", milliseconds(wait), "STREAMS", names.feed, position),
         ("XRANGE", names.feed, "-", "+", "COUNT", 1),
     )
+
+
+def position(entry: str, origin: str) -> str:
+    """What a follower has to show: the last entry it heard, and the server that it heard it from."""
+    return f"{entry} {origin}" if origin else entry
+
+
+def entry_and_origin(position: str) -> tuple[str, str]:
+    """What `position` was made of."""
+    entry, _, origin = position.partition(" ")
+    return entry, origin
 
 
 def heard(position: str, replies: Sequence[Any], without: bytes | None) -> Heard:

@@ -1,0 +1,63 @@
+"""What the flavours do differently to ask several nodes at once. Written by hand in both."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+from aicache_redis._pool.wire import Wire
+from aicache_redis._slots import Part
+from aicache_redis._sync.link import Links
+
+__all__ = ["FLAVOUR", "Turns", "pause", "together"]
+
+FLAVOUR: Final = "redis"
+"""The library's module for this flavour."""
+
+pause = time.sleep
+
+
+class Turns:
+    """A lock for each process: one that was held during a fork stays so in the child."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+
+    def here(self) -> threading.Lock:
+        """That of this process."""
+        if os.getpid() != self._pid:
+            self._pid, self._lock = os.getpid(), threading.Lock()
+        return self._lock
+
+
+def together(asked: Iterable[tuple[Links, Part]], *, is_read: bool) -> list[list[Any] | Exception]:  # noqa: ARG001 the async flavour has a lane for each
+    """Ask all nodes at once; returns the replies of each, or how it failed."""
+    parts = list(asked)
+    if len(parts) == 1:
+        return [_asked(*parts[0])]
+    # All take their sockets in one order: so no two threads have what the other waits for.
+    wires: dict[int, Wire] = {}
+    try:
+        for at in sorted(range(len(parts)), key=lambda number: parts[number][1].address):
+            links, part = parts[at]
+            wire = links.begin(part.packed)
+            if wire is not None:
+                wires[at] = wire
+        return [
+            links.end(wires.pop(at), part.packed, part.count) if at in wires else _asked(links, part)
+            for at, (links, part) in enumerate(parts)
+        ]
+    finally:
+        for at, wire in wires.items():  # of those that were not heard
+            parts[at][0].give_up(wire)
+
+
+def _asked(links: Links, part: Part) -> list[Any] | Exception:
+    try:
+        return links.sent(part.packed, part.count)
+    except Exception as error:
+        return error
