@@ -123,7 +123,9 @@ class Batch:
         self._left: Sequence[int] = range(len(packed))
         self._again: list[int] = []
         self._ask: dict[int, Address] = {}
-        self._told: dict[int, tuple[int, Exception | None, Address]] = {}  # how often, and what was said by whom
+        self._told: dict[
+            int, tuple[int, Exception | None, Address]
+        ] = {}  # how often it moved, and what was said last by whom
         self.replies: list[Any] = [None] * len(packed)
         self.settled = 0
         self.is_moving = False
@@ -190,12 +192,19 @@ class Batch:
             if sent_on and self._numbers[at] in sent_on:
                 self._ask.pop(at, None)
                 self._again.append(at)
+                self._note(at, reply)
             elif isinstance(reply, Exception) and is_redirect(reply):
                 self._redirected(at, reply, part.address)
                 sent_on.add(self._numbers[at])
             else:
                 self.settled += 1
-                self.replies[at] = reply
+                self._note(at, reply)
+
+    def _note(self, at: int, reply: Any) -> None:
+        before = self.replies[at]
+        if type(before) is int:  # of what is said again: it may have done then what was not there to do now
+            reply = max(before, reply) if type(reply) is int else before
+        self.replies[at] = reply
 
     def _redirected(self, at: int, error: Exception, source: Address) -> None:
         verb, *rest = str(error).split()
@@ -215,7 +224,7 @@ class Batch:
 
     def _later(self, at: int, error: Exception, source: Address) -> None:
         times = self._told.get(at, (0,))[0]
-        self._told[at] = (times + 1, error, source)
+        self._told[at] = (times + str(error).startswith("MOVED "), error, source)
         self._again.append(at)
 
     def _is_hopeless(self, at: int, owner: Address, *, is_late: bool) -> bool:
@@ -224,11 +233,11 @@ class Batch:
         if error is None:
             return False
         said = str(error)
-        if said.startswith("TRYAGAIN"):
+        if said.startswith(("TRYAGAIN", "ASK ")):
             if not is_late:
                 return False
             error = BackendBusyError("the keys of a slot are being moved from one node of the cluster to another")
-        elif said.startswith(("MOVED ", "ASK ")):
+        elif said.startswith("MOVED "):
             if times <= _REDIRECTS and not is_late:
                 return False
             error = BackendUnavailableError(f"the nodes of the cluster do not agree on who has a key: {said}")

@@ -160,10 +160,10 @@ class ClusterLinks:
             await self._learn()
         return [self._node(address) for address in self._slots.masters()]
 
-    def origin(self, name: bytes) -> str:
+    async def origin(self, name: bytes) -> str:
         """Which server a name is on: another may not know all that this one did."""
-        owner = self._slots.owners[slot_of(name)]
-        return "" if owner is None else f"{owner.host}:{owner.port}"
+        _, owner = await self._owner(slot_of(name))
+        return f"{owner.host}:{owner.port}"
 
     # -- the nodes and the map
 

@@ -93,7 +93,7 @@ class Links:
         """This one."""
         return [self]
 
-    def origin(self, name: bytes) -> str:  # noqa: ARG002 there is only one
+    async def origin(self, name: bytes) -> str:  # noqa: ARG002 there is only one
         """Nothing: it is always the same server."""
         return ""
 

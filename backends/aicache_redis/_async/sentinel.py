@@ -46,8 +46,10 @@ class SentinelLinks(Links):
         await self.renew()
         return await super().guarded(conditions, commands)
 
-    def origin(self, name: bytes) -> str:  # noqa: ARG002 all are on one server
+    async def origin(self, name: bytes) -> str:
         """Which server a name is on: another may not know all that this one did."""
+        if self._master.address is None:
+            await self.read([("PTTL", name)])
         found = self._master.address
         return "" if found is None else f"{found.host}:{found.port}"
 

@@ -122,13 +122,13 @@ class Sharing:
         """What happened after `position`, as soon as anything does, or after `wait` seconds."""
         names, links = self._commands.names, self._links
         if position is None:
-            origin = links.origin(names.feed)
+            origin = await links.origin(names.feed)
             (entry,) = await links.follow([leases.begin_following(names)])
             return Heard(leases.position(entry.decode(), origin), [], [], False)
         entry, origin = leases.entry_and_origin(position)
         replies = await links.follow(leases.follow(names, entry, wait))
         heard = leases.heard(entry, replies, None if own else self._writer_now())
-        now = links.origin(names.feed)
+        now = await links.origin(names.feed)
         # What a master was told last, a replica that took its place may never have heard.
         return heard._replace(position=leases.position(heard.position, now), is_whole=heard.is_whole and now == origin)
 
