@@ -127,13 +127,13 @@ def holder_of(holder: str | None) -> bytes:
 
 def is_unknown(error: BaseException | None) -> bool:
     """Whether the server does not know a script yet."""
-    return str(error).startswith("NOSCRIPT")
+    return str(error).startswith("NOSCRIPT") or type(error).__name__ == "NoScriptError"
 
 
 def is_denied(error: BaseException | None) -> bool:
     """Whether the server lets nobody, or not us, run scripts."""
     said = str(error).lower()
-    return said.startswith("noperm") or "unknown command" in said
+    return said.startswith("noperm") or type(error).__name__ == "NoPermissionError" or "unknown command" in said
 
 
 def renew(names: Names, key: str, holder: bytes, lock: float) -> Step:
@@ -191,6 +191,8 @@ def heard(position: str, replies: Sequence[Any], without: bytes | None) -> Heard
     it keeps, or it is not the feed that it was (evicted, flushed, another server's).
     """
     streams, oldest = replies
+    if isinstance(streams, dict):  # a client that speaks RESP3
+        streams = list(streams.items())
     entries: Sequence[Any] = streams[0][1] if streams else ()
     newest = entries[-1][0].decode() if entries else position
     is_whole = bool(oldest) and _order(oldest[0][0].decode()) <= _order(position)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import redis
+import redis.asyncio
 
 from aicache import SyncTieredCache, TieredCache
 from aicache_redis import RedisBackend, SyncRedisBackend
@@ -52,12 +53,31 @@ async def make(
     made: list[Verbs] = []
 
     def build(**options: Any) -> Verbs:
-        made.append(Verbs(request.param(**{"url": redis_url, "prefix": redis_prefix, "timeout": 5.0, **options})))
+        place = {} if "client" in options else {"url": redis_url}
+        made.append(Verbs(request.param(**{**place, "prefix": redis_prefix, "timeout": 5.0, **options})))
         return made[-1]
 
     yield build
     for backend in made:
         await backend.end()
+
+
+@pytest.fixture
+async def make_with_client(
+    request: pytest.FixtureRequest, make: Callable[..., Verbs]
+) -> AsyncIterator[Callable[..., Verbs]]:
+    """Makes backends of the flavour of `make` on clients of the library, by a URL and options of theirs."""
+    clients: list[Any] = []
+    is_async = request.node.callspec.params["make"] is RedisBackend
+
+    def build(url: str, options: dict[str, Any], **more: Any) -> Verbs:
+        library: Any = redis.asyncio if is_async else redis
+        clients.append(library.Redis.from_url(url, **options))
+        return make(client=clients[-1], **more)
+
+    yield build
+    for client in clients:
+        await client.aclose() if is_async else client.close()
 
 
 @pytest.fixture

@@ -219,6 +219,7 @@ class Links:
 
     def _through_the_client(self, commands: Sequence[Command], _packed: bytes | None, _count: int) -> list[Any]:
         with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.response_callbacks = {}  # replies as they are, not as the library would have them
             for command in commands:
                 pipeline.execute_command(*command)
             replies: list[Any] = pipeline.execute(raise_on_error=False)
