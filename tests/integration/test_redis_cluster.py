@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from pathlib import Path
 
 import pytest
 import redis.cluster
@@ -13,6 +15,7 @@ from aicache.testing.servers import RedisCluster
 from aicache_redis import RedisBackend, SyncRedisBackend
 from aicache_redis._names import slot_of
 
+HOW_TO = Path(__file__).resolve().parents[2] / "docs/how-to"
 BOTH = pytest.mark.parametrize("kind", [RedisBackend, SyncRedisBackend])
 KEYS = [f"k{number}" for number in range(300)]  # in a cluster they are in all nodes, and some 300 slots
 WAIT = 0.02  # seconds that the feed waits for news
@@ -116,6 +119,25 @@ async def test_without_scripts_the_same_is_done_in_steps(make, url, redis_cluste
     await backend.delete(KEYS[0])
     filled = await backend.fill({key: (value(key), None, found.token) for key, found in leased.items()})
     assert filled == {*KEYS[1:20]}
+
+
+async def test_the_documents_user_can_do_it_all_in_a_cluster(make, url, redis_cluster, redis_prefix, half_moved):
+    (line,) = re.findall(r"^ACL SETUSER .*$", (HOW_TO / "use-redis.md").read_text(encoding="utf-8"), re.MULTILINE)
+    (more,) = re.findall(r"^in a cluster.*?(\+.*)$", (HOW_TO / "run-in-production.md").read_text("utf-8"), re.MULTILINE)
+    words = f"{line} {more}".replace("~shop:*", f"~{redis_prefix}*").replace(" +select", "").split()
+    for node in redis_cluster.nodes:
+        node.say(*words)
+    backend = make(url=url.replace("://", "://shop:password@"))
+    await backend.set_many({key: (value(key), 60.0) for key in (*half_moved, "other")})
+    assert await backend.get_many(half_moved) == {key: value(key) for key in half_moved}
+    token = (await backend.lease(["k1"], seconds=9, holder="me", lock=9))["k1"].token
+    assert await backend.fill({"k1": (b"v", None, token)}, holder="me") == {"k1"}
+    begun = await backend.follow(None, WAIT)
+    assert (await backend.follow(begun.position, WAIT)).is_whole
+    await backend.invalidate_tags(["t"])
+    await backend.info()
+    await backend.clear()
+    assert await backend.scan() == []
 
 
 @BOTH

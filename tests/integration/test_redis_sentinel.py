@@ -6,6 +6,7 @@ import asyncio
 import socketserver
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,13 @@ WAIT = 0.02  # seconds that the feed waits for news
 
 def value(key):
     return f"value of {key}".encode() * 3
+
+
+def words(of):
+    """The commands that the document gives to somebody."""
+    text = (Path(__file__).resolve().parents[2] / "docs/how-to/run-in-production.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith(of)]
+    return line.partition(":")[2].split()
 
 
 @pytest.fixture
@@ -53,7 +61,8 @@ async def test_a_master_that_is_killed_during_load_costs_no_answer_and_is_replac
         callers.goes_on()
         await asyncio.to_thread(master.kill)
         await until_it_works(lambda: backend.set("own k1", value("k1")))
-        assert watched.master() is not master
+        other = next(server for server in watched.servers if server is not master)
+        assert other.say("GET", redis_prefix + "own k1") == value("k1")
         callers.goes_on()
     assert callers.wrong == []
     assert await backend.get_many([*mine]) == mine
@@ -83,11 +92,14 @@ async def test_dead_sentinels_are_passed_over(make, redis_sentinel):
 
 
 async def test_a_database_and_credentials_go_to_the_server_and_others_to_the_sentinels(make, redis_prefix):
+    allowed = [*words("with sentinels, on the servers"), "+getrange", "+set", "+unlink", "+xadd", "+select"]
     with RedisSentinel() as servers:
         for sentinel in servers.sentinels:
-            sentinel.say("ACL", "SETUSER", "watcher", "on", ">s3cret", "+@all")
+            sentinel.say(
+                "ACL", "SETUSER", "watcher", "on", ">s3cret", "-@all", *words("with sentinels, on the sentinels")
+            )
         for server in servers.servers:
-            server.say("ACL", "SETUSER", "shop", "on", ">password", "~*", "&*", "+@all")
+            server.say("ACL", "SETUSER", "shop", "on", ">password", "~*", "-@all", *allowed)
         url = servers.url.replace("://", "://shop:password@").removesuffix("0")
         options = "?sentinel_username=watcher&sentinel_password=s3cret"
         backend = make(url=f"{url}3{options}")

@@ -19,13 +19,16 @@ class RedisBackend(Sharing):
     """Bytes in Redis or Valkey, under a prefix.
 
     `url`: `redis://[user:password@]host:port/db`, `rediss://` for TLS, `unix:///path?db=0`; `valkey://` and
-    `valkeys://` are the same; left out, `redis://localhost:6379/0`. Its options may be `db`, `username`, `password`,
-    `client_name` and, with TLS, `ssl_*`.
+    `valkeys://` are the same; left out, `redis://localhost:6379/0`. `redis+sentinel://host:26379,host:26379/name/db` is
+    the master that sentinels know by a name, `redis+cluster://host:6379,host:6379` a cluster. Its options may be `db`,
+    `username`, `password`, `client_name`, with TLS `ssl_*`, and with sentinels `sentinel_username` and
+    `sentinel_password`.
     `client`: a client of the library redis, of this flavour, instead of a URL. It is used as it is, with its own ideas
     of waiting, and not closed here.
     `prefix`: stands before every key on the server; `clear` forgets what stands under it.
     `timeout`: seconds one call takes at most, waiting for a connection and connecting included; a batch of more than
-    512 commands or a MiB of values takes several round trips, and each of them that long at most.
+    512 commands or a MiB of values takes several round trips, and each of them that long at most. In a cluster, so do
+    writes, as the feed is told after the keys, and what one node sends on to another.
     `max_value_bytes`: larger values are refused in writing, and never cross the wire in reading: they are a miss.
     `max_connections`: sync: for all threads. Async: for each event loop one or two, the second from when more than 64
     KiB are written at once, or a value is larger, so that no read waits behind them; or the pipelines that a `client`
