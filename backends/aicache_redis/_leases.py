@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aicache.protocols import Heard, Leased
 from aicache_redis._names import Names, encoded
@@ -190,9 +190,10 @@ def heard(position: str, replies: Sequence[Any], without: bytes | None) -> Heard
     The feed holds all that came after `position` if it still holds that entry or an older one. If not, more came than
     it keeps, or it is not the feed that it was (evicted, flushed, another server's).
     """
-    streams, oldest = replies
+    streams: Any = replies[0]
+    oldest: Sequence[Any] = replies[1]
     if isinstance(streams, dict):  # a client that speaks RESP3
-        streams = list(streams.items())
+        streams = [*cast("dict[bytes, Any]", streams).items()]
     entries: Sequence[Any] = streams[0][1] if streams else ()
     newest = entries[-1][0].decode() if entries else position
     is_whole = bool(oldest) and _order(oldest[0][0].decode()) <= _order(position)

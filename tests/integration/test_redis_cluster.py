@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import redis.cluster
 
+from aicache import AIResponseCache
 from aicache.errors import BackendBusyError, BackendError, ConfigurationError, InvalidArgumentError
 from aicache.testing.servers import RedisCluster
 from aicache_redis import RedisBackend, SyncRedisBackend
@@ -107,6 +108,27 @@ async def test_tokens_locks_tags_and_the_feed_are_found_wherever_they_are(make, 
     assert (heard.keys, heard.tags, heard.is_whole) == (["k7", "k8"], tags, True)
 
 
+async def test_a_deletion_whose_caller_is_cancelled_is_told_all_the_same(url, redis_prefix):
+    """As it is to one server: otherwise other processes would keep what is gone."""
+    options = {"prefix": redis_prefix, "timeout": 5.0}
+    backend, follower = RedisBackend(url, **options), RedisBackend(url, **options)
+    await backend.set("other", b"v")
+    begun = await follower.follow(None, WAIT)
+    for turns in range(6):
+        deleting = asyncio.create_task(backend.delete(f"k{turns}"))
+        for _ in range(turns + 1):
+            await asyncio.sleep(0)
+        deleting.cancel()
+    await backend.set("last", b"v")
+    heard, position = [], begun.position
+    while "last" not in heard:
+        said = await follower.follow(position, WAIT)
+        heard, position = heard + said.keys, said.position
+    assert {f"k{turns}" for turns in range(6)} <= {*heard}
+    await backend.aclose()
+    await follower.aclose()
+
+
 async def test_without_scripts_the_same_is_done_in_steps(make, url, redis_cluster, redis_prefix):
     rules = (
         "on >password ~* resetchannels -@all +getrange +get +set +unlink +pttl +pexpire +scan +xadd +xread +xrange "
@@ -153,6 +175,20 @@ async def test_a_prefix_with_a_hash_tag_keeps_all_in_one_slot(make, url, client,
     assert await backend.get_many(KEYS[:20]) == {key: value(key) for key in KEYS[:20]}
     names = [f"{{{redis_prefix}}}:{key}" for key in KEYS[:20]]
     assert client.mget(names) == [value(key) for key in KEYS[:20]]
+
+
+@pytest.mark.parametrize("servers", ["redis_cluster", "redis_sentinel"])
+async def test_answers_of_operations_are_kept_there_too(request, servers, redis_prefix):
+    url = request.getfixturevalue(servers).url
+    namespace = redis_prefix.strip(":").rpartition(":")[2][:32]
+    async with AIResponseCache(url, namespace=namespace) as one, AIResponseCache(url, namespace=namespace) as other:
+        assert await one.connect()
+        for number in range(20):
+            await one.cache_response("long" * 500 + str(number), "qa", {}, {"answer": number})
+        found = [await other.get_cached_response("long" * 500 + str(number), "qa", {}) for number in range(20)]
+        assert [answer["answer"] for answer in found] == list(range(20))
+        assert await other.invalidate_by_operation("qa") == 20
+        assert await one.get_cached_response("long" * 500 + "7", "qa", {}) is None
 
 
 # -- what cannot work

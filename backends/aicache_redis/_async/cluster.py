@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aicache.errors import BackendBusyError, BackendError, BackendTimeoutError, BackendUnavailableError, ClosedError
 from aicache_redis._async.link import Links
-from aicache_redis._async.together import FLAVOUR, Turns, pause, together
+from aicache_redis._async.together import FLAVOUR, Turns, pause, to_the_end, together
 from aicache_redis._commands import Command, Look, refusal, weight
 from aicache_redis._leases import Conditions
 from aicache_redis._names import slot_of
@@ -63,8 +63,11 @@ class ClusterLinks:
         """The replies, in order. The feed is told when the rest is done: it may be at another node."""
         if len(commands) < 2 or commands[-1][0] != "XADD":
             return self._checked(await self._said(commands, False))
+        return self._checked(await to_the_end(self._said_and_told(commands)))
+
+    async def _said_and_told(self, commands: Sequence[Command]) -> list[Any]:
         done = await self._said(commands[:-1], False)
-        return self._checked([*done, *await self._said(commands[-1:], False)])
+        return [*done, *await self._said(commands[-1:], False)]
 
     async def _said(self, commands: Sequence[Command], is_read: bool) -> list[Any]:
         if self._slots.is_stale:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from aicache_redis._async.link import Links
 from aicache_redis._slots import Part
 
-__all__ = ["FLAVOUR", "Turns", "pause", "together"]
+__all__ = ["FLAVOUR", "Turns", "pause", "to_the_end", "together"]
 
 FLAVOUR: Final = "redis.asyncio"
 """The library's module for this flavour."""
 
 pause = asyncio.sleep
+
+_at_work: Final[set[asyncio.Task[Any]]] = set()
 
 
 class Turns:
@@ -31,6 +33,20 @@ class Turns:
         if lock is None:
             lock = self._locks.setdefault(loop, asyncio.Lock())
         return lock
+
+
+async def to_the_end(work: Coroutine[Any, Any, list[Any]]) -> list[Any]:
+    """Its answer; if its caller is cancelled it goes on, as what has been said to one server does."""
+    task = asyncio.get_running_loop().create_task(work)
+    _at_work.add(task)
+    task.add_done_callback(_ended)
+    return await asyncio.shield(task)
+
+
+def _ended(task: asyncio.Task[Any]) -> None:
+    _at_work.discard(task)
+    if not task.cancelled():
+        task.exception()  # its caller has it, or has gone
 
 
 async def together(asked: Iterable[tuple[Links, Part]], *, is_read: bool) -> list[list[Any] | Exception]:

@@ -12,7 +12,7 @@ from aicache_redis._pool.wire import Wire
 from aicache_redis._slots import Part
 from aicache_redis._sync.link import Links
 
-__all__ = ["FLAVOUR", "Turns", "pause", "together"]
+__all__ = ["FLAVOUR", "Turns", "pause", "to_the_end", "together"]
 
 FLAVOUR: Final = "redis"
 """The library's module for this flavour."""
@@ -32,6 +32,11 @@ class Turns:
         if os.getpid() != self._pid:
             self._pid, self._lock = os.getpid(), threading.Lock()
         return self._lock
+
+
+def to_the_end(replies: list[Any]) -> list[Any]:
+    """They are here: nobody can cancel a thread."""
+    return replies
 
 
 def together(asked: Iterable[tuple[Links, Part]], *, is_read: bool) -> list[list[Any] | Exception]:  # noqa: ARG001 the async flavour has a lane for each
