@@ -11,7 +11,13 @@ import pytest
 import redis.cluster
 
 from aicache import AIResponseCache
-from aicache.errors import BackendBusyError, BackendError, ConfigurationError, InvalidArgumentError
+from aicache.errors import (
+    BackendBusyError,
+    BackendError,
+    BackendTimeoutError,
+    ConfigurationError,
+    InvalidArgumentError,
+)
 from aicache.testing.servers import RedisCluster
 from aicache_redis import RedisBackend, SyncRedisBackend
 from aicache_redis._names import slot_of
@@ -316,3 +322,20 @@ async def test_a_master_that_is_killed_during_load_costs_no_answer_and_its_slots
     assert not (await backend.follow(begun.position, WAIT)).is_whole  # the replica may not have heard all
     await asyncio.to_thread(feed.start)
     assert await backend.get_many([*mine]) == mine
+
+
+async def test_a_node_that_hangs_costs_its_time_once_and_is_not_held_against_the_others(
+    make, own_cluster, redis_prefix
+):
+    backend = make(url=own_cluster.url, timeout=0.5)
+    await backend.set_many({key: (value(key), None) for key in KEYS})
+    hanging = own_cluster.nodes[1]
+    here = [key for key in KEYS if own_cluster.master_of(slot_of((redis_prefix + key).encode())) is not hanging]
+    hanging.pause()
+    began = time.monotonic()
+    with pytest.raises(BackendTimeoutError, match=f"127.0.0.1:{hanging.port}"):
+        await backend.get_many(KEYS)
+    assert time.monotonic() - began < 1.5
+    assert await backend.get_many(here) == {key: value(key) for key in here}
+    hanging.resume()
+    assert await backend.get_many(KEYS) == {key: value(key) for key in KEYS}

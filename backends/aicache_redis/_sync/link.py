@@ -80,18 +80,18 @@ class Links:
         self._check_open()
         return self._call((), packed, count=count)
 
-    def begin(self, packed: bytes) -> Wire | None:
-        """Send commands, to be heard by `end` or given up; None where that fails, and `sent` is to try it."""
+    def begin(self, packed: bytes) -> Wire | Exception | None:
+        """Send commands, to be heard by `end` or given up; or how that failed, or None where `sent` is to try again."""
         self._check_open()
         self._deadline.begin(self.settings.timeout)
         wire = None
         try:
             wire = self._pool.take()
             wire.send(packed)
-        except Exception:
+        except Exception as error:
             if wire is not None:
                 self._pool.drop(wire)
-            return None
+            return None if is_away(error) and not self._deadline.passed else self._failure(error)
         except BaseException:
             if wire is not None:
                 self._pool.drop(wire)
@@ -100,6 +100,8 @@ class Links:
 
     def end(self, wire: Wire, packed: bytes, count: int) -> list[Any] | Exception:
         """The replies to what `begin` has sent, or how it failed."""
+        # Another node may have taken all the time; what has come from this one meanwhile is heard all the same.
+        self._deadline.extend(self.settings.timeout / 10)
         try:
             replies = wire.hear(count)
         except Exception as error:

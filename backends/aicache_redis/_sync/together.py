@@ -46,16 +46,19 @@ def together(asked: Iterable[tuple[Links, Part]], *, is_read: bool) -> list[list
         return [_asked(*parts[0])]
     # All take their sockets in one order: so no two threads have what the other waits for.
     wires: dict[int, Wire] = {}
+    said: dict[int, list[Any] | Exception] = {}
     try:
         for at in sorted(range(len(parts)), key=lambda number: parts[number][1].address):
             links, part = parts[at]
-            wire = links.begin(part.packed)
-            if wire is not None:
-                wires[at] = wire
-        return [
-            links.end(wires.pop(at), part.packed, part.count) if at in wires else _asked(links, part)
-            for at, (links, part) in enumerate(parts)
-        ]
+            begun = links.begin(part.packed)
+            if isinstance(begun, Wire):
+                wires[at] = begun
+            elif begun is not None:
+                said[at] = begun
+        for at in list(wires):
+            links, part = parts[at]
+            said[at] = links.end(wires.pop(at), part.packed, part.count)
+        return [said[at] if at in said else _asked(*both) for at, both in enumerate(parts)]
     finally:
         for at, wire in wires.items():  # of those that were not heard
             parts[at][0].give_up(wire)
