@@ -38,7 +38,10 @@ _ASYNC: Final = "aicache.backends"
 _SYNC: Final = "aicache.sync_backends"
 
 # Well-known stores and the extra that brings their driver.
-_EXTRAS: Final[dict[str, str]] = dict.fromkeys(("redis", "rediss", "unix", "valkey", "valkeys"), "redis")
+_PLAIN: Final = ("redis", "rediss", "valkey", "valkeys")
+_EXTRAS: Final[dict[str, str]] = dict.fromkeys(
+    ("unix", *_PLAIN, *(f"{name}+{kind}" for kind in ("sentinel", "cluster") for name in _PLAIN)), "redis"
+)
 
 _NAME: Final = re.compile(r"[\w.+-]+")
 

@@ -326,6 +326,8 @@ def _redis() -> list[Bar]:
     many = "redis get_many of 100"
     bars += _beside("12", "get_many of 100", many, "aicache", {"redis-py MGET + msgpack": 1.3}, {})
     bars.append(_most("12", "get_many of 100", "of CPU a key", 4, "µs", _figure(many, "aicache", "cpu", 100)))
+    others = {"redis-py mget_nonatomic + msgpack": 1.5}
+    bars += _beside("12", "get_many over 3 nodes", "cluster get_many of 100", "aicache", others, {})
     return bars
 
 

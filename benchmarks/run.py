@@ -52,15 +52,15 @@ def in_an_environment_of_its_own(script: str, more: list[str]) -> None:
 async def _measure(options: argparse.Namespace) -> None:
     from harness import Options, measure
 
-    from aicache.testing.servers import RedisServer
+    from aicache.testing.servers import RedisCluster, RedisServer
 
     how = Options(rounds=3, seconds=0.08, is_quick=True) if options.quick else Options()
     if options.self_check:
         how = Options(rounds=1, seconds=0.001, is_quick=True, is_check=True)
     measured = []
     _allow_files(8_000)  # before the server is started, which inherits it
-    with RedisServer() as server:
-        every = _scenarios(server.url, options)
+    with RedisServer() as server, RedisCluster(replicas=False) as cluster:
+        every = _scenarios(server.url, cluster.url, options)
         chosen = [scenario for scenario in every if options.only in scenario.name]
         for number, scenario in enumerate(chosen, 1):
             print(f"{number}/{len(chosen)} {scenario.name}", flush=True)
@@ -78,8 +78,9 @@ async def _measure(options: argparse.Namespace) -> None:
     write(HERE, measured, how, hit_ratios())
 
 
-def _scenarios(url: str, options: argparse.Namespace) -> list[Scenario]:
+def _scenarios(url: str, cluster: str, options: argparse.Namespace) -> list[Scenario]:
     """All there are, in the order of the page."""
+    import bench_cluster
     import bench_codec
     import bench_collector
     import bench_decorator
@@ -107,6 +108,7 @@ def _scenarios(url: str, options: argparse.Namespace) -> list[Scenario]:
         *bench_redis.scenarios(url, is_for_many=_allow_files(8_000)),
         *bench_get_many.scenarios(url),
         *bench_embeddings.scenarios(),
+        *bench_cluster.scenarios(cluster),
         *bench_stampede.scenarios(),
         *bench_memory_per_entry.scenarios(),
         *bench_collector.scenarios(),

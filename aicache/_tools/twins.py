@@ -44,6 +44,7 @@ BY_HAND: Final = frozenset(
         "aicache/testing/_async/harness.py",
         "backends/aicache_redis/_async/__init__.py",
         "backends/aicache_redis/_async/link.py",
+        "backends/aicache_redis/_async/together.py",
     }
 )
 

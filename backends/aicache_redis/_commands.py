@@ -17,6 +17,7 @@ __all__ = [
     "MOST_BYTES",
     "MOST_COMMANDS",
     "SLICE",
+    "ClusterCommands",
     "Command",
     "Commands",
     "Look",
@@ -115,13 +116,18 @@ class Commands:
         if max_value_bytes < 1:
             raise InvalidArgumentError(f"max_value_bytes must be at least 1, got {max_value_bytes!r}")
         self.prefix = prefix
-        self.names = Names(prefix)
+        self.names = self.names_under(prefix)
         self.name = self.names.value
         self.max_value_bytes = max_value_bytes
         self.look = Look(max_value_bytes if look is None else min(look, max_value_bytes))
         self.whole = Look(max_value_bytes)
         self.oversized = 0
         self.foreign = 0
+
+    @staticmethod
+    def names_under(prefix: str) -> Names:
+        """The names of one server."""
+        return Names(prefix)
 
     def value(self, reply: bytes | Exception, *, is_whole: bool = False) -> Any:
         """The value in a reply; None where there is none, or one that is too large or of another type; `CUT` where
@@ -194,8 +200,17 @@ class Commands:
         """Forget names as they are on the server, in slices."""
         return [("UNLINK", *names[start : start + SLICE]) for start in range(0, len(names), SLICE)]
 
-    def info(self, reply: Any) -> dict[str, Any]:
-        """What the server says of itself, and what was found here that is no value of ours."""
+    def info(self, replies: Sequence[Any]) -> dict[str, Any]:
+        """What the servers say of themselves, and what was found here that is no value of ours."""
+        said = [self._read(reply) for reply in replies]
+        if len(said) > 1:
+            sums = {name: sum(one.get(name, 0) for one in said) for name in ("used_memory", "connected_clients")}
+            said[0].pop("used_memory_human", None)
+            said[0] |= {"masters": len(said), **sums}
+        return {**said[0], "oversized": self.oversized, "foreign": self.foreign}
+
+    @staticmethod
+    def _read(reply: Any) -> dict[str, Any]:
         if not isinstance(reply, dict):  # else a client has read it
             pairs = [line.partition(":") for line in reply.decode("utf-8", "replace").splitlines() if ":" in line]
             reply = {name: int(text) if text.isdecimal() else text for name, _, text in pairs}
@@ -207,8 +222,7 @@ class Commands:
             "connected_clients",
             "uptime_in_seconds",
         )
-        own = {"oversized": self.oversized, "foreign": self.foreign}
-        return {**{name: reply[name] for name in names if name in reply}, **own}
+        return {name: reply[name] for name in names if name in reply}
 
     def scan(self, cursor: int, prefix: str = "") -> Command:
         """The next slice of the keys that begin with `prefix`, and of what stands beside them."""
@@ -217,3 +231,21 @@ class Commands:
     def names_from(self, cursor: int, start: bytes) -> Command:
         """The next slice of the names that begin so."""
         return ("SCAN", cursor, "MATCH", _GLOB.sub(rb"\\\g<0>", start) + b"*", "COUNT", SLICE)
+
+
+class ClusterCommands(Commands):
+    """Those for a cluster: a command has one key, or keys in one slot."""
+
+    @staticmethod
+    def names_under(prefix: str) -> Names:
+        """Names of which those that belong to one value are in its slot."""
+        if prefix.partition("{")[1] and not prefix.partition("{")[2].partition("}")[1]:
+            raise InvalidArgumentError(
+                f"prefix has a {{ without a }} behind it, got {prefix!r}: in a cluster each key's own }} would decide "
+                "where it is; leave the { out, or close it"
+            )
+        return Names(prefix, clustered=True)
+
+    def unlinks_of(self, names: Sequence[bytes]) -> list[Command]:
+        """Forget names, each by itself: several, even of one slot, cannot be forgotten while it is being moved."""
+        return [("UNLINK", name) for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aicache.protocols import Heard, Leased
 from aicache_redis._names import Names, encoded
@@ -15,6 +15,7 @@ __all__ = [
     "Conditions",
     "Step",
     "begin_following",
+    "entry_and_origin",
     "fill",
     "fill_in_steps",
     "follow",
@@ -28,6 +29,7 @@ __all__ = [
     "milliseconds",
     "notice",
     "owned_in_steps",
+    "position",
     "release",
     "renew",
 ]
@@ -126,13 +128,13 @@ def holder_of(holder: str | None) -> bytes:
 
 def is_unknown(error: BaseException | None) -> bool:
     """Whether the server does not know a script yet."""
-    return str(error).startswith("NOSCRIPT")
+    return str(error).startswith("NOSCRIPT") or type(error).__name__ == "NoScriptError"
 
 
 def is_denied(error: BaseException | None) -> bool:
     """Whether the server lets nobody, or not us, run scripts."""
     said = str(error).lower()
-    return said.startswith("noperm") or "unknown command" in said
+    return said.startswith("noperm") or type(error).__name__ == "NoPermissionError" or "unknown command" in said
 
 
 def renew(names: Names, key: str, holder: bytes, lock: float) -> Step:
@@ -172,13 +174,27 @@ def follow(names: Names, position: str, wait: float) -> tuple[Command, Command]:
     )
 
 
+def position(entry: str, origin: str) -> str:
+    """What a follower has to show: the last entry it heard, and the server that it heard it from."""
+    return f"{entry} {origin}" if origin else entry
+
+
+def entry_and_origin(position: str) -> tuple[str, str]:
+    """What `position` was made of."""
+    entry, _, origin = position.partition(" ")
+    return entry, origin
+
+
 def heard(position: str, replies: Sequence[Any], without: bytes | None) -> Heard:
     """What the replies to `follow` say, without what one writer did.
 
     The feed holds all that came after `position` if it still holds that entry or an older one. If not, more came than
     it keeps, or it is not the feed that it was (evicted, flushed, another server's).
     """
-    streams, oldest = replies
+    streams: Any = replies[0]
+    oldest: Sequence[Any] = replies[1]
+    if isinstance(streams, dict):  # a client that speaks RESP3
+        streams = [*cast("dict[bytes, Any]", streams).items()]
     entries: Sequence[Any] = streams[0][1] if streams else ()
     newest = entries[-1][0].decode() if entries else position
     is_whole = bool(oldest) and _order(oldest[0][0].decode()) <= _order(position)

@@ -5,9 +5,9 @@ URL's.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from aicache.errors import (
     AICacheError,
@@ -20,9 +20,12 @@ from aicache.errors import (
     MissingExtraError,
 )
 from aicache.options import check_ttl
-from aicache_redis._url import DEFAULT_URL, check_url, for_the_library, place_of
+from aicache_redis._url import DEFAULT_URL, Address, Target, check_url, place_of, target_of
 
-__all__ = ["NoTurnError", "Settings", "check_client", "failure_of", "imported", "is_away"]
+__all__ = ["NoTurnError", "Settings", "check_client", "failure_of", "imported", "is_away", "is_late"]
+
+
+_NOT_READY: Final = ("LOADING ", "CLUSTERDOWN ", "MASTERDOWN ")
 
 
 def imported(module: str) -> Any:
@@ -56,9 +59,24 @@ class Settings:
         """The URL without user, password and options; what a client that was passed in is connected to."""
         return place_of(self.url) if self.client is None or self.url != DEFAULT_URL else _place_of_client(self.client)
 
+    @property
+    def target(self) -> Target:
+        """What the URL points to."""
+        return target_of(self.url)
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether the names are divided among several servers."""
+        return self.client is None and self.target.kind == "cluster"
+
+    def at(self, node: Address) -> Settings:
+        """The same for one node of a cluster, to be named in errors."""
+        host = f"[{node.host}]" if ":" in node.host else node.host
+        return replace(self, url=f"redis://{host}:{node.port}/0")
+
     def connection(self, flavour: str) -> dict[str, Any]:
         """The arguments of a connection; `flavour` is the library's module for it."""
-        parsed = imported(f"{flavour}.connection").parse_url(for_the_library(self.url))
+        parsed = imported(f"{flavour}.connection").parse_url(self.target.url)
         kind = parsed.get("connection_class", imported(f"{flavour}.connection").Connection)
         arguments: dict[str, Any] = {
             **parsed,
@@ -89,6 +107,10 @@ def check_client(client: Any, *, is_async: bool) -> None:
     its = kind.__module__.split(".")
     if not callable(getattr(client, "pipeline", None)):
         raise ConfigurationError(f"client must be a client of redis or valkey, got {client!r}")
+    if any(parent.__name__.endswith("Cluster") for parent in kind.__mro__):
+        raise ConfigurationError(
+            f"client is a {kind.__qualname__}, which cannot be used here; pass url='redis+cluster://host:6379' instead"
+        )
     if ("asyncio" in its) is not is_async:
         have, module = ("a sync", "redis.asyncio") if is_async else ("an async", "redis")
         raise ConfigurationError(f"client is {have} {its[0]}.{kind.__qualname__}; pass one of {module}")
@@ -118,7 +140,7 @@ def failure_of(error: BaseException, settings: Settings) -> AICacheError:
             f"{settings.place} was not asked or not heard within {settings.timeout:g} s: "
             "this process had too much else to do; make fewer calls at once, or raise timeout"
         )
-    elif _is_late(error):
+    elif is_late(error):
         failure = BackendTimeoutError(f"{settings.place} did not answer within {settings.timeout:g} s")
     else:
         kind = BackendUnavailableError if is_away(error) else BackendError
@@ -127,7 +149,7 @@ def failure_of(error: BaseException, settings: Settings) -> AICacheError:
     return failure
 
 
-def _is_late(error: BaseException) -> bool:
+def is_late(error: BaseException) -> bool:
     """Whether a driver's error says that it waited in vain."""
     return isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError"
 
@@ -136,4 +158,4 @@ def is_away(error: BaseException) -> bool:
     """Whether an error says that no connection could be made or kept, or that the server is not yet ready."""
     kinds = [kind.__name__ for kind in type(error).__mro__]
     lost = isinstance(error, OSError) or ("ConnectionError" in kinds and "AuthenticationError" not in kinds)
-    return (lost and not _is_late(error)) or str(error).startswith("LOADING ")
+    return (lost and not is_late(error)) or str(error).startswith(_NOT_READY)

@@ -14,15 +14,20 @@ SCRIPTLESS = (
 )
 
 
-@pytest.fixture(params=["scripts", "steps"])
-def build(request, make, raw, redis_url):
-    """Makes backends that may run scripts, or that may not."""
-    if request.param == "scripts":
-        yield make
-        return
-    raw.execute_command(*SCRIPTLESS.split())
-    yield lambda **options: make(url=redis_url.replace("://", "://scriptless:password@"), **options)
-    raw.acl_deluser("scriptless")
+@pytest.fixture(params=["scripts", "steps", "client", "client, RESP3", "client, steps"])
+def build(request, make, make_with_client, raw, redis_url):
+    """Makes backends that may run scripts, or that may not, by URL or on a client."""
+    url = redis_url
+    if "steps" in request.param:
+        raw.execute_command(*SCRIPTLESS.split())
+        url = redis_url.replace("://", "://scriptless:password@")
+    if "client" in request.param:
+        protocol = 3 if "RESP3" in request.param else 2
+        yield lambda **options: make_with_client(url, {"protocol": protocol}, **options)
+    else:
+        yield lambda **options: make(url=url, **options)
+    if "steps" in request.param:
+        raw.acl_deluser("scriptless")
 
 
 def token_of(raw, prefix, key):
@@ -163,9 +168,9 @@ TELLING = {
 
 
 @pytest.mark.parametrize("verb", TELLING)
-async def test_what_one_does_another_hears(make, verb):
+async def test_what_one_does_another_hears(build, verb):
     call, keys = TELLING[verb]
-    follower, other = make(), make()
+    follower, other = build(), build()
     begun = await follower.follow(None, WAIT)
     assert not begun.is_whole
     await call(other)
@@ -174,31 +179,31 @@ async def test_what_one_does_another_hears(make, verb):
     assert (await follower.follow(heard.position, WAIT))[1:] == ([], [], True)
 
 
-async def test_a_clear_is_heard_as_the_loss_of_everything(make):
-    follower, other = make(), make()
+async def test_a_clear_is_heard_as_the_loss_of_everything(build):
+    follower, other = build(), build()
     begun = await follower.follow(None, WAIT)
     await other.clear()
     assert not (await follower.follow(begun.position, WAIT)).is_whole
 
 
-async def test_what_one_does_itself_it_hears_only_if_it_wants_to(make):
-    backend = make()
+async def test_what_one_does_itself_it_hears_only_if_it_wants_to(build):
+    backend = build()
     begun = await backend.follow(None, WAIT)
     await backend.set("k", b"v")
     assert (await backend.follow(begun.position, WAIT)).keys == []
     assert (await backend.follow(begun.position, WAIT, own=True)).keys == ["k"]
 
 
-async def test_a_fill_is_not_told(make, raw, redis_prefix):
+async def test_a_fill_is_not_told(build, raw, redis_prefix):
     raw.set(f"{redis_prefix}\0tk", b"token")
-    follower, other = make(), make()
+    follower, other = build(), build()
     begun = await follower.follow(None, WAIT)
     assert await other.fill({"k": (b"v", None, b"token")}) == {"k"}
     assert (await follower.follow(begun.position, WAIT)).keys == []
 
 
-async def test_a_feed_that_was_lost_is_heard_as_the_loss_of_everything(make, raw, redis_prefix):
-    follower, other = make(), make()
+async def test_a_feed_that_was_lost_is_heard_as_the_loss_of_everything(build, raw, redis_prefix):
+    follower, other = build(), build()
     begun = await follower.follow(None, WAIT)
     await other.set("k", b"v")
     raw.delete(redis_prefix + "\0f")
@@ -210,8 +215,8 @@ async def test_a_feed_that_was_lost_is_heard_as_the_loss_of_everything(make, raw
     assert (await follower.follow(again.position, WAIT)).keys == ["k"]
 
 
-async def test_a_follower_that_slept_while_more_came_than_is_kept_knows_it(make, raw, redis_prefix):
-    follower = make()
+async def test_a_follower_that_slept_while_more_came_than_is_kept_knows_it(build, raw, redis_prefix):
+    follower = build()
     begun = await follower.follow(None, WAIT)
     with raw.pipeline(transaction=False) as pipeline:
         for number in range(12_000):
@@ -220,8 +225,8 @@ async def test_a_follower_that_slept_while_more_came_than_is_kept_knows_it(make,
     assert not (await follower.follow(begun.position, WAIT)).is_whole
 
 
-async def test_nothing_of_ours_is_listed_as_a_key(make, raw, redis_prefix):
-    backend = make()
+async def test_nothing_of_ours_is_listed_as_a_key(build, raw, redis_prefix):
+    backend = build()
     await backend.set("k", b"v")
     await backend.set("\0t", b"v")
     await backend.lease(["missing"], seconds=10, holder="me", lock=10)
@@ -235,8 +240,8 @@ async def test_nothing_of_ours_is_listed_as_a_key(make, raw, redis_prefix):
 # -- tags
 
 
-async def test_a_tag_has_no_version_until_it_is_given_one_and_keeps_it(make):
-    one, other = make(), make()
+async def test_a_tag_has_no_version_until_it_is_given_one_and_keeps_it(build):
+    one, other = build(), build()
     assert await one.tag_versions(["a", "b"]) == {}
     versions = await one.tag_versions(["a", "b"], create=True)
     assert sorted(versions) == ["a", "b"]
@@ -245,19 +250,19 @@ async def test_a_tag_has_no_version_until_it_is_given_one_and_keeps_it(make):
     assert await other.tag_versions(["a", "b"]) == versions
 
 
-async def test_an_invalidated_tag_never_has_an_old_version_again(make):
-    backend = make()
+async def test_an_invalidated_tag_never_has_an_old_version_again(build):
+    backend = build()
     before = (await backend.tag_versions(["a"], create=True))["a"]
     await backend.invalidate_tags(["a", "unknown"])
     assert await backend.tag_versions(["a"]) == {}
     assert (await backend.tag_versions(["a"], create=True))["a"] != before
 
 
-async def test_keys_and_tags_are_read_together(make, raw, redis_prefix):
+async def test_keys_and_tags_are_read_together(build, raw, redis_prefix):
     raw.set(redis_prefix + "k", b"v", px=60_000)
     raw.set(redis_prefix + "large", b"x" * 200_000)
     raw.set(redis_prefix + "\0ga", b"version")
-    found, versions = await make().get_tagged(["k", "large", "gone"], ["a", "b"])
+    found, versions = await build().get_tagged(["k", "large", "gone"], ["a", "b"])
     assert found["k"][0] == b"v"
     assert 50 < found["k"][1] <= 60
     assert found["large"] == (b"x" * 200_000, None)
@@ -265,8 +270,8 @@ async def test_keys_and_tags_are_read_together(make, raw, redis_prefix):
     assert versions == {"a": b"version"}
 
 
-async def test_an_invalidated_tag_is_heard(make):
-    follower, other = make(), make()
+async def test_an_invalidated_tag_is_heard(build):
+    follower, other = build(), build()
     begun = await follower.follow(None, WAIT)
     await other.invalidate_tags(["a", "é"])
     assert (await follower.follow(begun.position, WAIT)).tags == ["a", "é"]

@@ -53,11 +53,9 @@ async def pump(reader, writer):
     writer.close()
 
 
-@pytest.fixture
-def proxy(redis_server, certificate):
-    """The port of the proxy. Ask for it before the backends that use it, so that they are closed first."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+@contextlib.contextmanager
+def proxied(redis_server, context):
+    """The port of a proxy with TLS before the server."""
     loop, ports, stop = asyncio.new_event_loop(), [], asyncio.Event()
     ready = threading.Event()
 
@@ -81,6 +79,26 @@ def proxy(redis_server, certificate):
         thread.join(10)
 
 
+@pytest.fixture
+def proxy(redis_server, certificate):
+    """The port of the proxy. Ask for it before the backends that use it, so that they are closed first."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with proxied(redis_server, context) as port:
+        yield port
+
+
+@pytest.fixture
+def demanding_proxy(redis_server, certificate):
+    """The same, and it wants a certificate of its client too."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.load_verify_locations(certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with proxied(redis_server, context) as port:
+        yield port
+
+
 async def test_a_server_with_a_certificate_that_is_trusted_is_used(proxy, make, certificate, raw, redis_prefix):
     backend = make(url=f"rediss://localhost:{proxy}/0?ssl_ca_certs={certificate}")
     value = bytes(range(256)) * 4000  # more than one record
@@ -99,6 +117,17 @@ async def test_a_server_with_another_certificate_is_away(proxy, make, certificat
     backend = make(url=address.format(port=proxy, ca=certificate))
     with pytest.raises(BackendUnavailableError, match=r"(?i)certificate"):
         await backend.get("k")
+
+
+async def test_a_client_certificate_is_shown_to_a_server_that_wants_one(
+    demanding_proxy, make, certificate, raw, redis_prefix
+):
+    place = f"rediss://localhost:{demanding_proxy}/0?ssl_ca_certs={certificate}"
+    backend = make(url=f"{place}&ssl_certfile={certificate}&ssl_keyfile={certificate}")
+    await backend.set("k", b"v", ttl=60)
+    assert raw.get(redis_prefix + "k") == b"v"
+    with pytest.raises(BackendError):
+        await make(url=place, timeout=0.5).get("k")
 
 
 async def test_a_server_without_tls_is_an_error_in_time(make, redis_server):

@@ -13,7 +13,7 @@ from aicache.registry import open_backend
 __all__ = ["opened"]
 
 _log: Final = logging.getLogger("aicache")
-_WITH_PREFIX: Final = frozenset({"redis", "rediss", "unix", "valkey", "valkeys"})
+_WITH_PREFIX: Final = frozenset({"redis", "rediss", "unix", "valkey", "valkeys"})  # and with +sentinel, +cluster
 
 
 def opened(url: str | None, memory_entries: int) -> tuple[list[Any], bool]:
@@ -27,7 +27,7 @@ def opened(url: str | None, memory_entries: int) -> tuple[list[Any], bool]:
         bounds: dict[str, Any] = {} if "?" in (url or "") else {"max_entries": memory_entries or None}
         return [open_backend(url or "memory", **bounds)], False
     # A namespace stands before the keys already, and the name in the store is to be the key itself.
-    options: dict[str, Any] = {"prefix": ""} if scheme in _WITH_PREFIX else {}
+    options: dict[str, Any] = {"prefix": ""} if scheme.partition("+")[0] in _WITH_PREFIX else {}
     try:
         tiers.append(open_backend(url or "", **options))
     except MissingExtraError as error:

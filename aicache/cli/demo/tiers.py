@@ -139,7 +139,7 @@ def parse_tiers(text: str, redis: str | None) -> list[tuple[str, str]]:
             raise ConfigurationError(f"--tiers names {name!r} twice in {without_password(text)!r}; once is enough")
         parsed[name] = part
     if redis is not None:
-        if redis.partition("://")[0] not in _REDIS_SCHEMES or "://" not in redis:
+        if redis.partition("://")[0].partition("+")[0] not in _REDIS_SCHEMES or "://" not in redis:
             raise ConfigurationError(
                 f"--redis takes a URL such as redis://localhost:6379/0, got {without_password(redis)!r}"
             )

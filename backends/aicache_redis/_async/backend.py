@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self
 
 from aicache.errors import UnsupportedError
-from aicache_redis._async.link import Links
 from aicache_redis._async.sharing import Sharing
-from aicache_redis._commands import CUT, LOOK, Commands
+from aicache_redis._async.ways import way_of
+from aicache_redis._commands import CUT, LOOK, ClusterCommands, Commands
 from aicache_redis._settings import Settings
 from aicache_redis._url import DEFAULT_URL
 
@@ -19,13 +19,16 @@ class RedisBackend(Sharing):
     """Bytes in Redis or Valkey, under a prefix.
 
     `url`: `redis://[user:password@]host:port/db`, `rediss://` for TLS, `unix:///path?db=0`; `valkey://` and
-    `valkeys://` are the same; left out, `redis://localhost:6379/0`. Its options may be `db`, `username`, `password`,
-    `client_name` and, with TLS, `ssl_*`.
+    `valkeys://` are the same; left out, `redis://localhost:6379/0`. `redis+sentinel://host:26379,host:26379/name/db` is
+    the master that sentinels know by a name, `redis+cluster://host:6379,host:6379` a cluster. Its options may be `db`,
+    `username`, `password`, `client_name`, with TLS `ssl_*`, and with sentinels `sentinel_username` and
+    `sentinel_password`.
     `client`: a client of the library redis, of this flavour, instead of a URL. It is used as it is, with its own ideas
     of waiting, and not closed here.
     `prefix`: stands before every key on the server; `clear` forgets what stands under it.
     `timeout`: seconds one call takes at most, waiting for a connection and connecting included; a batch of more than
-    512 commands or a MiB of values takes several round trips, and each of them that long at most.
+    512 commands or a MiB of values takes several round trips, and each of them that long at most. In a cluster, so do
+    writes, as the feed is told after the keys, and what one node sends on to another.
     `max_value_bytes`: larger values are refused in writing, and never cross the wire in reading: they are a miss.
     `max_connections`: sync: for all threads. Async: for each event loop one or two, the second from when more than 64
     KiB are written at once, or a value is larger, so that no read waits behind them; or the pipelines that a `client`
@@ -46,9 +49,11 @@ class RedisBackend(Sharing):
         max_connections: int = 2,  # async-only
         # sync: max_connections: int = 32,
     ) -> None:
-        self._commands = Commands(prefix, max_value_bytes, LOOK)  # async-only
-        # sync: self._commands = Commands(prefix, max_value_bytes)
-        self._links = Links(Settings(url, timeout, max_connections, client))
+        settings = Settings(url, timeout, max_connections, client)
+        kind = ClusterCommands if settings.is_clustered else Commands
+        self._commands = kind(prefix, max_value_bytes, LOOK)  # async-only
+        # sync: self._commands = kind(prefix, max_value_bytes)
+        self._links = way_of(settings)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
@@ -103,14 +108,11 @@ class RedisBackend(Sharing):
 
     async def scan(self, prefix: str = "") -> AsyncIterator[str]:
         """Every key that begins with `prefix`, at least once."""
-        cursor = 0
-        while True:
-            ((cursor, names),) = await self._links.read([self._commands.scan(cursor, prefix)])
-            for key in map(self._commands.names.key, names):
+        commands = self._commands
+        async for names in self._links.slices(lambda cursor: commands.scan(cursor, prefix)):
+            for key in map(commands.names.key, names):
                 if key is not None:
                     yield key
-            if not int(cursor):
-                return
 
     async def clear(self) -> None:
         """Forget everything under the prefix, a slice at a time; raises `UnsupportedError` where there is no prefix."""
@@ -124,19 +126,16 @@ class RedisBackend(Sharing):
         await self._links.write([self._said(is_clear=True)])
 
     async def _unlink_from(self, start: bytes) -> None:
-        cursor, commands = 0, self._commands
-        while True:
-            ((cursor, names),) = await self._links.read([commands.names_from(cursor, start)])
+        commands = self._commands
+        async for names in self._links.slices(lambda cursor: commands.names_from(cursor, start)):
             doomed = [name for name in names if name != commands.names.feed]
             await self._links.write(commands.unlinks_of(doomed))  # a slice of SCAN may be longer than it should be
-            if not int(cursor):
-                return
 
     async def info(self) -> Mapping[str, object]:
-        """What the server says of itself; how many values were too large to be read here (`oversized`) and how many
-        keys held something else than a value (`foreign`).
+        """What the server says of itself, or the masters of a cluster together; how many values were too
+        large to be read here (`oversized`) and how many keys held something else than a value (`foreign`).
         """
-        return self._commands.info(await self._links.ask(("INFO",)))
+        return self._commands.info([await node.ask(("INFO",)) for node in await self._links.masters()])
 
     async def aclose(self) -> None:
         """End the calls under way and close the connections; a client that was passed in stays open."""

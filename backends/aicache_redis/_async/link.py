@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -29,10 +29,12 @@ _inherited: Final[list[object]] = []  # links of the process we were forked from
 class Links:
     """One link for each event loop; the settings are common. Raises the errors of `_settings.failure_of`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, arguments: dict[str, Any] | None = None) -> None:
+        """`arguments`: those of a connection, where they are not the settings'."""
         if settings.client is not None:
             check_client(settings.client, is_async=True)
-        self._arguments = {} if settings.client is not None else settings.connection("redis.asyncio")
+            arguments = {}
+        self._arguments = settings.connection("redis.asyncio") if arguments is None else arguments
         self.settings = settings
         self._closed = False
         self._pid = os.getpid()
@@ -70,6 +72,30 @@ class Links:
         for portion, size in portions(commands):
             replies += await link.writes_of(size).ask_all(portion, size)
         return self._checked(replies)
+
+    def sent(self, packed: bytes, count: int, size: int, *, is_read: bool) -> asyncio.Future[list[Any]]:
+        """The replies to come to commands as they are on the wire; errors are among them."""
+        link = self._here()
+        lane: Any = link.reads if is_read else link.writes_of(size)  # a `Lane`: nobody packs for a client
+        replies: asyncio.Future[list[Any]] = lane.ask_packed(packed, count, size)
+        return replies
+
+    async def slices(self, command_of: Callable[[int], Command]) -> AsyncIterator[list[bytes]]:
+        """Names, some at a time, of what SCAN lists; a name may come twice."""
+        cursor = 0
+        while True:
+            ((cursor, names),) = await self.read([command_of(cursor)])
+            yield names
+            if not int(cursor):
+                return
+
+    async def masters(self) -> list[Links]:
+        """This one."""
+        return [self]
+
+    async def origin(self, name: bytes) -> str:  # noqa: ARG002 there is only one
+        """Nothing: it is always the same server."""
+        return ""
 
     async def follow(self, commands: Sequence[Command]) -> list[Any]:
         """The replies to commands of which the first waits, on a connection of their own."""
@@ -117,6 +143,10 @@ class Links:
                 self._links.pop(ended, None)
             link = self._links[loop] = _Link(self.settings, self._arguments, loop)
         return link
+
+    async def renew(self) -> None:
+        """Leave the connections of this event loop; what is under way is said again on new ones."""
+        await self._here().renew()
 
     async def aclose(self) -> None:
         """End the calls under way with `ClosedError` and close the connections that are ours."""
@@ -167,6 +197,14 @@ class _Link:
                 PassedLane(self._settings, self._loop) if passed else Lane(self._settings, self._arguments, self._loop)
             )
         return self._feed
+
+    async def renew(self) -> None:
+        """Leave the connections for new ones."""
+        for lane in {self.reads, self._writes, self._feed}:
+            if isinstance(lane, Lane):
+                lane.renew()
+        if self._client is not None:
+            await self._client.connection_pool.disconnect(inuse_connections=False)
 
     def client(self) -> Any:
         """A client of the library."""

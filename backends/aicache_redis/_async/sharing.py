@@ -9,7 +9,7 @@ from typing import Any, Final
 from aicache.errors import BackendError
 from aicache.protocols import Heard, Leased
 from aicache_redis import _leases as leases
-from aicache_redis._async.link import Links
+from aicache_redis._async.ways import Way
 from aicache_redis._commands import Command, Commands
 from aicache_redis._leases import Step
 
@@ -23,7 +23,7 @@ class Sharing:
     """The verbs of `SupportsLeases`, `SupportsFeed` and `SupportsTags`."""
 
     _commands: Commands
-    _links: Links
+    _links: Way
     _has_scripts = True  # until the server says that EVAL is denied
     _writer: tuple[int, bytes] = (0, b"")
 
@@ -127,12 +127,17 @@ class Sharing:
 
     async def follow(self, position: str | None, wait: float, *, own: bool = False) -> Heard:
         """What happened after `position`, as soon as anything does, or after `wait` seconds."""
-        names = self._commands.names
+        names, links = self._commands.names, self._links
         if position is None:
-            (entry,) = await self._links.follow([leases.begin_following(names)])
-            return Heard(entry.decode(), [], [], False)
-        replies = await self._links.follow(leases.follow(names, position, wait))
-        return leases.heard(position, replies, None if own else self._writer_now())
+            origin = await links.origin(names.feed)
+            (entry,) = await links.follow([leases.begin_following(names)])
+            return Heard(leases.position(entry.decode(), origin), [], [], False)
+        entry, origin = leases.entry_and_origin(position)
+        replies = await links.follow(leases.follow(names, entry, wait))
+        heard = leases.heard(entry, replies, None if own else self._writer_now())
+        now = await links.origin(names.feed)
+        # What a master was told last, a replica that took its place may never have heard.
+        return heard._replace(position=leases.position(heard.position, now), is_whole=heard.is_whole and now == origin)
 
     def _writer_now(self) -> bytes:
         """Who writes: this object in this process."""

@@ -88,13 +88,14 @@ class Lane:
 
     def look_many(self, look: Look, names: Sequence[bytes]) -> asyncio.Future[list[Any]]:
         """The replies to come, in order, to what reads several values."""
-        return self._ask_all(b"".join(map(look.packed, names)), len(names), 0)
+        return self.ask_packed(b"".join(map(look.packed, names)), len(names), 0)
 
     def ask_all(self, commands: Sequence[Command], size: int) -> asyncio.Future[list[Any]]:
         """The replies to come, in order."""
-        return self._ask_all(b"".join(map(self._pack, commands)), len(commands), size)
+        return self.ask_packed(b"".join(map(self._pack, commands)), len(commands), size)
 
-    def _ask_all(self, packed: bytes, count: int, size: int) -> asyncio.Future[list[Any]]:
+    def ask_packed(self, packed: bytes, count: int, size: int) -> asyncio.Future[list[Any]]:
+        """The same for commands as they are on the wire."""
         reply = self._future()
         self._add(packed, Many(reply, count), count, size)
         return reply
@@ -208,6 +209,11 @@ class Lane:
         self._queue.extendleft(reversed(again))
         if self._queue:
             self._schedule()
+
+    def renew(self) -> None:
+        """Leave the connection for a new one."""
+        if self._wire is not None:
+            self.lost(self._wire, None)
 
     # -- failing
 

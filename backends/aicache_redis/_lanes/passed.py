@@ -130,6 +130,7 @@ class PassedLane:
 
     async def _pipeline(self, commands: list[Command]) -> list[Any]:
         async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.response_callbacks = {}  # replies as they are, not as the library would have them
             for command in commands:
                 pipeline.execute_command(*command)
             replies: list[Any] = await pipeline.execute(raise_on_error=False)

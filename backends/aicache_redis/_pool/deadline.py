@@ -22,6 +22,10 @@ class Deadline(threading.local):
         """Start a call of `seconds` at most."""
         self._until = monotonic() + seconds
 
+    def extend(self, seconds: float) -> None:
+        """Leave the call at least so long from now."""
+        self._until = max(self._until, monotonic() + seconds)
+
     @property
     def passed(self) -> bool:
         """Whether the call is late."""

@@ -26,9 +26,12 @@ class Wire:
         if self._poll is not None:
             self._poll.register(self._socket.fileno(), select.POLLIN)
 
-    def call(self, packed: bytes, count: int) -> list[Any]:
-        """Send commands; returns so many replies. Raises `OSError` where there are none in time, or no more."""
+    def send(self, packed: bytes) -> None:
+        """Send commands; raises `OSError` where that fails, or takes too long."""
         self._socket.sendall(packed)
+
+    def hear(self, count: int) -> list[Any]:
+        """So many replies; raises `OSError` where there are none in time, or no more."""
         replies: list[Any] = []
         while len(replies) < count:
             reply = self._reader.gets()

@@ -6,7 +6,7 @@ of a host's name cannot be interrupted.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from aicache.errors import BackendBusyError, BackendError, ClosedError
@@ -14,6 +14,7 @@ from aicache_redis._commands import MOST_COMMANDS, Command, Look, portions, refu
 from aicache_redis._leases import Conditions
 from aicache_redis._pool.deadline import Deadline, timed
 from aicache_redis._pool.pool import Pool
+from aicache_redis._pool.wire import Wire
 from aicache_redis._settings import Settings, check_client, failure_of, imported, is_away
 
 __all__ = ["Links"]
@@ -22,7 +23,8 @@ __all__ = ["Links"]
 class Links:
     """One pool of sockets, or the client that was passed in."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, arguments: dict[str, Any] | None = None) -> None:
+        """`arguments`: those of a connection, where they are not the settings'."""
         self.settings = settings
         self._client = settings.client
         self._closed = False
@@ -31,7 +33,7 @@ class Links:
         if self._client is not None:
             check_client(self._client, is_async=False)
             return
-        self._arguments = settings.connection("redis")
+        self._arguments = settings.connection("redis") if arguments is None else dict(arguments)
         self._kind = timed(self._arguments.pop("connection_class"), self._deadline)
         self._pack: Any = imported("hiredis").pack_command
         self._pool = Pool(
@@ -70,6 +72,72 @@ class Links:
         return replies
 
     write = read
+
+    # -- for several nodes: errors are among the replies
+
+    def sent(self, packed: bytes, count: int) -> list[Any]:
+        """The replies to commands as they are on the wire."""
+        self._check_open()
+        return self._call((), packed, count=count)
+
+    def begin(self, packed: bytes) -> Wire | Exception | None:
+        """Send commands, to be heard by `end` or given up; or how that failed, or None where `sent` is to try again."""
+        self._check_open()
+        self._deadline.begin(self.settings.timeout)
+        wire = None
+        try:
+            wire = self._pool.take()
+            wire.send(packed)
+        except Exception as error:
+            if wire is not None:
+                self._pool.drop(wire)
+            return None if is_away(error) and not self._deadline.passed else self._failure(error)
+        except BaseException:
+            if wire is not None:
+                self._pool.drop(wire)
+            raise
+        return wire
+
+    def end(self, wire: Wire, packed: bytes, count: int) -> list[Any] | Exception:
+        """The replies to what `begin` has sent, or how it failed."""
+        # Another node may have taken all the time; what has come from this one meanwhile is heard all the same.
+        self._deadline.extend(self.settings.timeout / 10)
+        try:
+            replies = wire.hear(count)
+        except Exception as error:
+            self._pool.drop(wire)
+            if not is_away(error) or self._closed or self._deadline.passed:
+                return self._failure(error)
+            try:  # the server may have been restarted meanwhile
+                return self.sent(packed, count)
+            except Exception as failure:
+                return failure
+        except BaseException:
+            self._pool.drop(wire)
+            raise
+        self._pool.give(wire)
+        return replies
+
+    def give_up(self, wire: Wire) -> None:
+        """Leave a connection whose replies nobody will hear."""
+        self._pool.drop(wire)
+
+    def slices(self, command_of: Callable[[int], Command]) -> Iterator[list[bytes]]:
+        """Names, some at a time, of what SCAN lists; a name may come twice."""
+        cursor = 0
+        while True:
+            ((cursor, names),) = self.read([command_of(cursor)])
+            yield names
+            if not int(cursor):
+                return
+
+    def masters(self) -> list[Links]:
+        """This one."""
+        return [self]
+
+    def origin(self, name: bytes) -> str:  # noqa: ARG002 there is only one
+        """Nothing: it is always the same server."""
+        return ""
 
     def follow(self, commands: Sequence[Command]) -> list[Any]:
         """The replies to commands of which the first waits."""
@@ -111,49 +179,62 @@ class Links:
         if self._closed:
             raise ClosedError("this Redis backend is closed; build a new one")
 
-    def _call(self, commands: Sequence[Command], packed: bytes | None = None) -> list[Any]:
+    def _call(self, commands: Sequence[Command], packed: bytes | None = None, *, count: int = 0) -> list[Any]:
+        """The replies; with the `count` of what is already packed, errors are among them."""
         self._deadline.begin(self.settings.timeout)
         pipeline = self._through_the_pool if self._client is None else self._through_the_client
         try:
             try:
-                replies = pipeline(commands, packed)
+                replies = pipeline(commands, packed, count or len(commands))
             except Exception as error:
                 if not is_away(error) or self._closed or self._deadline.passed:
                     raise
                 # The server may have been restarted meanwhile. All our commands may be said twice.
-                replies = pipeline(commands, packed)
+                replies = pipeline(commands, packed, count or len(commands))
         except Exception as error:
-            if self._closed:
-                raise ClosedError("this Redis backend was closed during the call") from error
-            if self._deadline.passed and not isinstance(error, BackendBusyError):
-                raise failure_of(TimeoutError(), self.settings) from error
-            raise failure_of(error, self.settings) from error
+            raise self._failure(error) from error
         finally:
             if self._closed:  # another thread closed it meanwhile, and this call may have connected since
                 self.close()
-        refused = refusal(replies)
+        refused = None if count else refusal(replies)
         if refused is not None:
             raise failure_of(refused, self.settings)
         return replies
 
-    def _through_the_pool(self, commands: Sequence[Command], packed: bytes | None) -> list[Any]:
+    def _failure(self, error: Exception) -> Exception:
+        if self._closed:
+            return ClosedError("this Redis backend was closed during the call")
+        if self._deadline.passed and not isinstance(error, BackendBusyError):
+            return failure_of(TimeoutError(), self.settings)
+        return failure_of(error, self.settings)
+
+    def _through_the_pool(self, commands: Sequence[Command], packed: bytes | None, count: int) -> list[Any]:
         wire = self._pool.take()
         try:
-            replies = wire.call(packed or b"".join(map(self._pack, commands)), len(commands))
+            wire.send(packed or b"".join(map(self._pack, commands)))
+            replies = wire.hear(count)
         except BaseException:
             self._pool.drop(wire)
             raise
         self._pool.give(wire)
         return replies
 
-    def _through_the_client(self, commands: Sequence[Command], _packed: bytes | None) -> list[Any]:
+    def _through_the_client(self, commands: Sequence[Command], _packed: bytes | None, _count: int) -> list[Any]:
         with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.response_callbacks = {}  # replies as they are, not as the library would have them
             for command in commands:
                 pipeline.execute_command(*command)
             replies: list[Any] = pipeline.execute(raise_on_error=False)
         if len(replies) != len(commands):
             raise BackendError(f"{len(replies)} replies to {len(commands)} commands")
         return replies
+
+    def renew(self) -> None:
+        """Leave all connections; what is under way is said again on new ones."""
+        if self._client is None:
+            self._pool.close()
+        if self._watching is not None:
+            self._watching.connection_pool.disconnect(inuse_connections=False)
 
     def close(self) -> None:
         """Close the sockets that are ours."""
