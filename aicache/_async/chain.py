@@ -309,11 +309,11 @@ class Chain:
         last = self.tiers[-1]
         return last if isinstance(last, ByteTier) else None
 
-    async def versions(self, tags: Sequence[str]) -> Mapping[str, bytes] | None:
-        """The versions under which a value with these tags is made; None: they cannot be told now.
+    async def versions(self, tags: Sequence[str]) -> Mapping[str, bytes]:
+        """The versions under which a value with these tags is made.
 
-        In tiers of this process alone there is no need of versions. Raises `UnsupportedError` where the last tier keeps
-        none.
+        One that cannot be told now is empty: no shared tier will believe such a value, and those of this process need
+        no versions. Raises `UnsupportedError` where the last tier keeps none.
         """
         if not tags:
             return NO_TAGS
@@ -325,8 +325,7 @@ class Chain:
                 f"tier {shared.counters.name!r} keeps no versions of tags; "
                 "leave the tags out, or use a backend that does"
             )
-        versions = await shared.versions.of(tags, create=True)
-        return versions if len(versions) == len(tags) else None
+        return dict.fromkeys(tags, b"") | await shared.versions.of(tags, create=True)
 
     async def invalidate_tags(self, tags: Sequence[str]) -> None:
         """Let no value be valid any more that has one of these tags."""
@@ -360,6 +359,10 @@ class Chain:
         removed = 0
         self.told_to_forget([prefix], "prefix")
         self.fence.revoke_where(lambda key: key.startswith(prefix) and matches(key))
+        if self.leasing is not None:  # what another process is loading must not be stored after
+            loading = [key async for key in self.leasing.leased(prefix) if matches(key)]
+            for start in range(0, len(loading), _SLICE):
+                await self.leasing.remove(loading[start : start + _SLICE])
         for at in reversed(range(len(self.tiers))):
             upwards = self.tiers[: at + 1]  # what the tiers below had is gone from all, or they do not answer
             some: list[str] = []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from aicache._async.tiers import ByteTier
 from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
 from aicache._kernel.leases import TOKEN_SECONDS, Lease
+from aicache.errors import BackendError
 from aicache.protocols import Leased
 
 __all__ = ["LeasingTier"]
@@ -47,6 +49,12 @@ class LeasingTier(ByteTier):
             self.counters.hits += hits
             self.counters.misses += len(keys) - hits
         return items
+
+    async def leased(self, prefix: str) -> AsyncIterator[str]:
+        """The keys that begin with `prefix` and are being loaded, as far as the backend says."""
+        with suppress(BackendError):  # the scan of the values, which comes next, counts and keeps what fails
+            async for key in self.backend.leased(prefix):
+                yield key
 
     async def renew(self, lease: Lease) -> bool:
         """Keep the locks of a lease; whether it still has one."""

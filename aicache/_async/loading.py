@@ -189,7 +189,7 @@ class Loads:
             return items | loaded
 
     async def tagged(
-        self, items: Sequence[tuple[str, Item]], versions: Mapping[str, bytes] | None, begun: float
+        self, items: Sequence[tuple[str, Item]], versions: Mapping[str, bytes], begun: float
     ) -> list[tuple[str, Item]]:
         """Those that may be stored, with the versions of their tags from before they were made.
 
@@ -197,17 +197,15 @@ class Loads:
         """
         fit: list[tuple[str, Item]] = []
         for key, item in items:
-            late, now = [tag for tag in item.tags if tag not in (versions or ())], versions
-            if late and now is not None:
-                new = await self._chain.versions(late)
+            late = [tag for tag in item.tags if tag not in versions]
+            item.tags = versions
+            if late:
+                item.tags = {**versions, **await self._chain.versions(late)}
                 shared = self._chain.shared
-                young = shared is not None and await shared.versions.made_since(late, monotonic() - begun + _MARGIN)
-                now = None if new is None or young else {**now, **new}
-            if now is None:
-                self.skipped(key, "tags")
-            else:
-                item.tags = now
-                fit.append((key, item))
+                if shared is not None and await shared.versions.made_since(late, monotonic() - begun + _MARGIN):
+                    self.skipped(key, "tags")
+                    continue
+            fit.append((key, item))
         return fit
 
     @staticmethod

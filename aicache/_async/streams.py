@@ -59,7 +59,7 @@ class Stream(Flight):
         self._loop = loop
         self.pump: asyncio.Task[None] | None = None
         self.lease: Lease | None = None
-        self.versions: Mapping[str, bytes] | None = NO_TAGS
+        self.versions: Mapping[str, bytes] = NO_TAGS
         self._found: Item | None = None
         self._is_given = False
         self._waiting: list[asyncio.Future[None]] = []

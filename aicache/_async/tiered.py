@@ -209,11 +209,6 @@ class TieredCache(Streaming, Forgetting):
 
     async def _write_tagged(self, items: Mapping[str, Item], tags: Iterable[str]) -> None:
         versions = await self._chain.versions(checked_tags((*self._policy.tags, *tags)))
-        if versions is None:  # it could not be invalidated, and what is there is older
-            await self._chain.remove(list(items))
-            for key in items:
-                self._loads.skipped(key, "tags")
-            return
         for item in items.values():
             item.tags = versions
         await self._chain.write(items)

@@ -74,7 +74,7 @@ class Stream(Flight):
         self.begun = self.told_from = 0.0
         self.old: Item | None = None
         self.lease: Lease | None = None
-        self.versions: Mapping[str, bytes] | None = NO_TAGS
+        self.versions: Mapping[str, bytes] = NO_TAGS
         self._found: Item | None = None
         self._is_given = False
 

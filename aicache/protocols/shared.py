@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 __all__ = [
@@ -72,6 +72,10 @@ class SupportsLeases(Protocol):
         """Give back the locks that this holder has."""
         ...
 
+    def leased(self, prefix: str = "") -> AsyncIterator[str]:
+        """Each key that begins with `prefix` and has a token, at least once, in any order."""
+        ...
+
 
 @runtime_checkable
 class SyncSupportsLeases(Protocol):
@@ -94,6 +98,8 @@ class SyncSupportsLeases(Protocol):
     def renew(self, keys: Sequence[str], *, holder: str, lock: float) -> set[str]: ...
 
     def release(self, keys: Sequence[str], *, holder: str) -> None: ...
+
+    def leased(self, prefix: str = "") -> Iterator[str]: ...
 
 
 class Heard(NamedTuple):

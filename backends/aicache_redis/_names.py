@@ -66,6 +66,15 @@ class Names:
         except UnicodeDecodeError:
             return None
 
+    def loading(self, name: bytes) -> str | None:
+        """The key whose token has this name; None for what is none."""
+        key = name.removeprefix(self.tokens)
+        if len(key) == len(name):
+            return None
+        if self._clustered:
+            key = key.partition(b"}")[2]
+        return self.key(self.prefix + key)
+
     def _beside(self, kind: bytes, value: bytes) -> bytes:
         place = b"{%b}" % _texts_of_slots()[slot_of(value)] if self._clustered else b""
         return self.prefix + kind + place + value[len(self.prefix) :]

@@ -29,9 +29,11 @@ from aicache.ai.stats import AICacheStats
 from aicache.codecs import default_compressor
 from aicache.errors import ConfigurationError, InvalidArgumentError, SerializationError
 from aicache.options import UNSET, Policy, Ttl, check_ttl
-from aicache.protocols import Compressor, HoldsEntries, Serializer, SupportsInfo, supports
+from aicache.protocols import Compressor, HoldsEntries, Serializer, SupportsInfo, SupportsTags, supports
 
 __all__ = ["AIResponseCache"]
+
+_LEASE = 3.0  # seconds that a process which dies while it loads costs the others
 
 
 class AIResponseCache:
@@ -51,7 +53,8 @@ class AIResponseCache:
     `tiers`: backends or `Tier`s in order, instead of memory and `redis_url`.
     `scope`: the tenant or user whose answers these are; others have theirs, in keys, invalidation and statistics.
     `require_scope`: refuse to be used without one: take `cache.scoped(tenant)`.
-    `namespace`: what all keys begin with. `policy`: jitter; none by default, so the store's ttl is the operation's.
+    `namespace`: what all keys begin with. `policy`: jitter, staleness and the like; by default that one process loads
+    an answer and the others wait for it (`Policy(lease=3)`), and that the store's ttl is the operation's.
     `ledger`: where it is counted what answers saved; one of its own unless caches are to share one.
 
     No failure of a tier reaches the caller. Raises `ConfigurationError` on wrong wiring.
@@ -98,7 +101,7 @@ class AIResponseCache:
         self._ledger = SavingsLedger() if ledger is None else ledger
         self._cache = TieredCache(
             wired,
-            policy=judging_responses(policy or Policy()),
+            policy=judging_responses(policy or Policy(lease=_LEASE)),
             serializer=serializer,
             compressor=MeasuredCompressor(compressor),
         )
@@ -108,6 +111,7 @@ class AIResponseCache:
         self._shared = next((backends[name] for name in reversed(own) if not own[name]), None)
         placed = self._sizes.placed(placement, list(own), list(own.values()))
         self._caches = {name: self._cache.only(*[list(own)[at] for at in held]) for name, held in placed.items()}
+        self._has_tags = self._shared is None or supports(self._shared, SupportsTags)
         self._can_weigh = supports(self._memory, SupportsInfo)
         self._is_view = False
 
@@ -191,12 +195,12 @@ class AIResponseCache:
         value, lives = kept(response, made), self._ttl(operation, ttl)
         with measuring(self._monitor, operation):
             try:
-                await self._cache_for(text).set(key, value, ttl=lives, cost=cost)
+                await self._cache_for(text).set(key, value, ttl=lives, tags=self._tags(operation), cost=cost)
             except SerializationError:
                 if value is response:
                     raise
                 # It says where in the response the trouble lies, or keeps what only just fits, without its usage.
-                await self._cache_for(text).set(key, response, ttl=lives, cost=cost)
+                await self._cache_for(text).set(key, response, ttl=lives, tags=self._tags(operation), cost=cost)
         self._ledger.record("miss", made, operation, self._keys.scope)
         self._monitor.record_cache_operation_time("set", perf_counter() - start, None, None, len(text), operation)
         await self._weigh_memory()
@@ -273,7 +277,9 @@ class AIResponseCache:
         check_factory(factory)
         key = self._key(text, operation, options, question)
         with measuring(self._monitor, operation):
-            found = await self._cache_for(text).lookup_or_set(key, timed, ttl=self._ttl(operation, ttl), cost=seconds)
+            found = await self._cache_for(text).lookup_or_set(
+                key, timed, ttl=self._ttl(operation, ttl), tags=self._tags(operation), cost=seconds
+            )
         verb = "get" if found.found else "compute"
         self._monitor.record_cache_operation_time(
             verb, perf_counter() - start, found.found, found.tier, len(text), operation
@@ -296,8 +302,11 @@ class AIResponseCache:
         return self._forgotten(operation, removed, start, "response")
 
     async def invalidate_by_operation(self, operation: str) -> int:
-        """Forget the answers of one operation, in every tier."""
+        """Forget the answers of one operation: at once in every process, and then what they take is given back; returns
+        how many there were.
+        """
         start = perf_counter()
+        await self._cache.invalidate_tags(*self._tags(operation))
         removed = await self._cache.delete_prefix(self._scoped_keys().operation_prefix(operation))
         return self._forgotten(operation, removed, start, "operation")
 
@@ -392,6 +401,9 @@ class AIResponseCache:
 
     def _key(self, text: str, operation: str, options: Mapping[str, Any] | None, question: str | None) -> str:
         return self._scoped_keys().generate_cache_key(text, operation, options, question)
+
+    def _tags(self, operation: str) -> tuple[str, ...]:
+        return (self._scoped_keys().operation_prefix(operation),) if self._has_tags else ()
 
     def _cache_for(self, text: str) -> TieredCache:
         return self._caches[self._sizes.name(len(text))]

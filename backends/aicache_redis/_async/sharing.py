@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aicache.errors import BackendError
@@ -102,6 +102,14 @@ class Sharing:
         """Give back the locks that this holder has."""
         owner, names = leases.holder_of(holder), self._commands.names
         await self._owned([leases.release(names, key, owner) for key in keys])
+
+    async def leased(self, prefix: str = "") -> AsyncIterator[str]:
+        """Each key that begins with `prefix` and has a token, at least once."""
+        names = self._commands.names
+        async for found in self._links.slices(lambda cursor: self._commands.names_from(cursor, names.tokens)):
+            for key in map(names.loading, found):
+                if key is not None and key.startswith(prefix):
+                    yield key
 
     async def _owned(self, steps: Sequence[Step]) -> list[Any]:
         replies = await self._run(steps)
