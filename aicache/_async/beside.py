@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 __all__ = ["Beside"]
 
@@ -22,6 +23,7 @@ class Beside:
         self._ended = ended
         self._first = first
         self._task: asyncio.Task[None] | None = None
+        self._stepped: asyncio.Event | None = None
 
     @property
     def is_running(self) -> bool:
@@ -30,15 +32,25 @@ class Beside:
 
     def start(self) -> None:
         """Run in the loop of the caller."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._stepped = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._run(self._stepped))
 
-    async def _run(self) -> None:
+    async def first(self, seconds: float) -> None:
+        """Wait for its first step to end, for so many seconds at most."""
+        if self._stepped is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._stepped.wait()
+
+    async def _run(self, stepped: asyncio.Event) -> None:
         try:
             pause: float | None = self._first
             while pause is not None:
                 await asyncio.sleep(pause)
                 pause = await self._step()
+                stepped.set()
         finally:
+            stepped.set()
             self._ended()
 
     async def aclose(self) -> None:

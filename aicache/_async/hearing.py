@@ -25,6 +25,7 @@ __all__ = ["Hearing"]
 
 _WAIT: Final = 0.1  # seconds that the feed waits for news
 _AGAIN: Final = 0.1  # seconds until a feed that failed is asked again
+_PATIENCE: Final = 0.05  # seconds that the first call waits for the feed, so that what it finds is kept in memory
 
 
 class Hearing:
@@ -54,15 +55,9 @@ class Hearing:
     async def begin(self) -> None:
         """Hear where the feed is now, and go on beside."""
         self.has_begun = True
-        if self._beside.is_running:
-            return
-        try:
-            await self._step()
-        except BaseException:
-            self.has_begun = False
-            raise
         if not self._beside.is_running:
             self._beside.start()
+            await self._beside.first(_PATIENCE)
 
     async def _step(self) -> float | None:
         asked_at = self._clock()

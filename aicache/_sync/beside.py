@@ -21,6 +21,7 @@ class Beside:
         self._first = first
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
+        self._stepped = threading.Event()
 
     @property
     def is_running(self) -> bool:
@@ -29,16 +30,22 @@ class Beside:
 
     def start(self) -> None:
         """Run in a thread that ends with the process."""
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(self._over,), name="aicache", daemon=True)
+        self._over, self._stepped = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(self._over, self._stepped), name="aicache", daemon=True)
         self._thread.start()
 
-    def _run(self, over: threading.Event) -> None:
+    def first(self, seconds: float) -> None:
+        """Wait for its first step to end, for so many seconds at most."""
+        self._stepped.wait(seconds)
+
+    def _run(self, over: threading.Event, stepped: threading.Event) -> None:
         try:
             pause: float | None = self._first
             while pause is not None and not over.wait(pause):
                 pause = self._step()
+                stepped.set()
         finally:
+            stepped.set()
             self._ended()
 
     def close(self) -> None:

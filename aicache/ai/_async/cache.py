@@ -306,8 +306,10 @@ class AIResponseCache:
         how many there were.
         """
         start = perf_counter()
+        prefix = self._scoped_keys().operation_prefix(operation)
+        here = await self._cache.delete_prefix(prefix, in_process=True)
         await self._cache.invalidate_tags(*self._tags(operation))
-        removed = await self._cache.delete_prefix(self._scoped_keys().operation_prefix(operation))
+        removed = max(here, await self._cache.delete_prefix(prefix))
         return self._forgotten(operation, removed, start, "operation")
 
     async def invalidate_pattern(self, pattern: str, *, glob: bool = False) -> int:
