@@ -19,14 +19,9 @@ DOWN = BackendError("down")
 class Store:
     """Four verbs and nothing more."""
 
-    get = MemoryBackend.get
-    set = MemoryBackend.set
-    delete = MemoryBackend.delete
-    aclose = MemoryBackend.aclose
-    _get, _set, _delete = MemoryBackend._get, MemoryBackend._set, MemoryBackend._delete
-
     def __init__(self) -> None:
-        self._store = MemoryBackend()._store
+        inner = MemoryBackend()
+        self.get, self.set, self.delete, self.aclose = inner.get, inner.set, inner.delete, inner.aclose
 
 
 async def faulty(plan: Any, **entries: bytes) -> FaultyBackend:
