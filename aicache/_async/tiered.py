@@ -28,12 +28,7 @@ from aicache._kernel.wiring import check_ttl_holds
 from aicache.codecs import Codec
 from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
 from aicache.options import UNSET, Policy, Tier, Ttl, check_key, check_ttl
-from aicache.protocols import (
-    CacheBackend,
-    Compressor,
-    HoldsEntries,
-    Serializer,
-)
+from aicache.protocols import CacheBackend, Compressor, HoldsEntries, Serializer
 
 __all__ = ["TieredCache"]
 
