@@ -49,16 +49,15 @@ class Expiry:
         later[place] = ring
 
     def forget(self, place: int) -> None:
-        """It is gone, or ends no more."""
+        """It is gone, or ends no more; whoever comes next says whether it ends."""
         places = self._places
-        sooner, later, ends = places.sooner, places.later, places.ends
+        sooner = places.sooner
         before = sooner[place]
-        if before and ends is not None:
-            after = later[place]
-            later[before] = after
+        if before:
+            later = places.later
+            later[before] = after = later[place]
             sooner[after] = before
             sooner[place] = 0
-            ends[place] = inf
 
     def due(self, now: float) -> int:
         """One whose interval is over, which is to be forgotten before the next is asked for; 0: there is none."""

@@ -23,9 +23,10 @@ AFTER_HITS: Final = 1
 _DIGIT: Final = 0x3FFF_FFFF
 _TAG: Final = 0x3FFF_FFE0
 _TAG_SET: Final = 0x20
-_PAGE: Final = 2**17  # pairs, 2 MB; a page is made when it is first needed, so that no call has to make all of them
+_PAGE: Final = 2**18  # pairs, 4 MB; a page is made when it is first needed, so that no call has to make all of them
+_AMPLE: Final = 2**17  # pairs
 _PAGE_BITS: Final = 34  # to the bits of a hash that choose one
-_SMALLEST: Final = 64  # pairs
+_SMALLEST: Final = 512  # pairs
 
 
 class Ghosts:
@@ -94,11 +95,14 @@ class Ghosts:
         return (memory, mark >> 1, since) if since < self.lengths[memory] else None
 
     def _make_room(self, entries: int) -> None:
-        """Room for half as many again, or as many as there can be; what was remembered is forgotten."""
+        """Room for half as many again, or as many as there can be; what was remembered is forgotten.
+
+        Four slots an entry at least, eight where that is little memory: fewer are pushed out before their time.
+        """
         self._room = entries + entries // 2
         if self._most is not None:
             self._room = max(entries, min(self._room, self._most))
-        pairs = max(_SMALLEST, 2 * self._room)
+        pairs = max(_SMALLEST, 2 * self._room, min(4 * self._room, _AMPLE))
         pages = -(-pairs // _PAGE)
         self._pairs = -(-pairs // pages)
         self._page = array("I", [0]) * (4 * pairs) if pages == 1 else None
