@@ -21,7 +21,7 @@ from aicache.errors import ConfigurationError
 
 __all__ = ["RedisCluster", "RedisSentinel", "RedisServer", "server_binary"]
 
-_PATIENCE = 20.0
+_PATIENCE = 30.0
 _SLOTS: Final = 16_384
 _AT_ONCE: Final = ("--repl-diskless-sync-delay", "0")  # a replica need not wait for others
 _NODE_TIMEOUT: Final = 1000  # milliseconds after which a node of a cluster is taken for dead
@@ -275,6 +275,8 @@ class RedisSentinel(_Group):
         return next(server for server in self.servers if server.port == int(port))
 
     def _introduce(self) -> None:
+        # The sentinels ask the master for its replicas at once, and then only after ten seconds.
+        _until(self._is_followed, "the replica did not find its master")
         for sentinel in self.sentinels:
             sentinel.watch(self.name)
         _until(self._is_ready, "the sentinels did not find each other")
@@ -285,7 +287,10 @@ class RedisSentinel(_Group):
             facts = dict(zip(said[::2], said[1::2], strict=True))
             if (facts[b"num-slaves"], facts[b"num-other-sentinels"]) != (b"1", b"2"):
                 return False
-        return b"master_link_status:up" in self.servers[1].say("INFO", "replication")
+        return True
+
+    def _is_followed(self) -> bool:
+        return b"state=online" in self.servers[0].say("INFO", "replication")
 
 
 class _ClusterNode(RedisServer):
