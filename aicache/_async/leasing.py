@@ -8,7 +8,7 @@ from functools import partial
 from aicache._async.tiers import ByteTier
 from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
-from aicache._kernel.leases import TOKEN_SECONDS, Lease
+from aicache._kernel.leases import TOKEN_SECONDS, Lease, turn
 from aicache.protocols import Leased
 
 __all__ = ["LeasingTier"]
@@ -21,6 +21,8 @@ class LeasingTier(ByteTier):
         """The found ones, with their lives, and in `lease` what is needed to store the others. A key that cannot be
         leased now has no token there. `renewing`: tokens for the found ones, too.
         """
+        if not renewing:
+            lease.asked_at = turn()
         trusted = keys if self.guard.calm else self.guard.trusted(keys)
         leased: dict[str, Leased] = await self.tried(
             partial(
@@ -41,6 +43,8 @@ class LeasingTier(ByteTier):
             await self.lease(refused, lease, renewing=True)
         items = {key: item for key, item in opened if not isinstance(item, str)}
         if not renewing:
+            for item in items.values():
+                item.known = lease.asked_at
             hits = sum([item.is_fresh for item in items.values()])
             self.counters.hits += hits
             self.counters.misses += len(keys) - hits
@@ -63,7 +67,9 @@ class LeasingTier(ByteTier):
 
         Those are all but what another process has written or invalidated since, or may have: what has no token.
         """
-        guard = self.guard
+        guard, asked_at = self.guard, lease.asked_at
+        for item in items.values():
+            item.known = asked_at  # it was made after that; whether it still holds, only a fill can say
         if guard.is_failing:
             self.counters.skip(list(items), "failing")
             return list(items)
@@ -74,9 +80,11 @@ class LeasingTier(ByteTier):
         entries = {key: (*sealed[key], lease.tokens[key]) for key in sealed if key in lease.tokens}
         stored: set[str] = set()
         if entries:
+            asked_at = turn()
             stored = await self.tried(partial(self.backend.fill, holder=lease.holder), entries, none=stored)
         for key in stored:
             lease.tokens.pop(key)  # its lock has been given back
+            items[key].known = asked_at
             self.count(items[key], sealed[key][0])
         late = [key for key in stored if not passes[key].holds]
         if late:
