@@ -19,7 +19,8 @@ class LeasingTier(ByteTier):
 
     async def lease(self, keys: Sequence[str], lease: Lease, *, renewing: bool = False) -> dict[str, Item]:
         """The found ones, with their lives, and in `lease` what is needed to store the others. A key that cannot be
-        leased now has no token there. `renewing`: tokens for the found ones, too.
+        leased now has no token there. `renewing`: tokens for the found ones, too; what was found is
+        not read again.
         """
         if not renewing:
             lease.asked_at = turn()
@@ -35,19 +36,20 @@ class LeasingTier(ByteTier):
             trusted,
         )
         lease.take(leased)
+        if renewing:
+            return {}
         opened = [
             (key, self.opened(key, said.value, said.left)) for key, said in leased.items() if said.value is not None
         ]
         refused = [key for key, item in opened if isinstance(item, str)]
-        if refused and not renewing:  # what is there is not to be believed, and is to be written over
+        if refused:  # what is there is not to be believed, and is to be written over
             await self.lease(refused, lease, renewing=True)
         items = {key: item for key, item in opened if not isinstance(item, str)}
-        if not renewing:
-            for item in items.values():
-                item.known = lease.asked_at
-            hits = sum([item.is_fresh for item in items.values()])
-            self.counters.hits += hits
-            self.counters.misses += len(keys) - hits
+        for item in items.values():
+            item.known = lease.asked_at
+        hits = sum([item.is_fresh for item in items.values()])
+        self.counters.hits += hits
+        self.counters.misses += len(keys) - hits
         return items
 
     async def renew(self, lease: Lease) -> bool:

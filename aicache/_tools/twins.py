@@ -60,6 +60,7 @@ NAMES: Final = {
     "MemoryBackend": "SyncMemoryBackend",
     "NullBackend": "SyncNullBackend",
     "RedisBackend": "SyncRedisBackend",
+    "SharedStore": "SyncSharedStore",
     "SupportsClear": "SyncSupportsClear",
     "SupportsFeed": "SyncSupportsFeed",
     "SupportsInfo": "SyncSupportsInfo",

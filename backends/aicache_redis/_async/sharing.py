@@ -131,7 +131,10 @@ class Sharing:
             (entry,) = await self._links.follow([leases.begin_following(names)])
             return Heard(entry.decode(), [], [], False)
         replies = await self._links.follow(leases.follow(names, position, wait))
-        return leases.heard(position, replies, None if own else self._writer_now())
+        heard = leases.heard(position, replies, None if own else self._writer_now())
+        if not replies[1]:  # it is not there any more, and would not be whole again before somebody tells something
+            heard = heard._replace(position=(await self.follow(None, wait)).position)
+        return heard
 
     def _writer_now(self) -> bytes:
         """Who writes: this object in this process."""
