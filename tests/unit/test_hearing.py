@@ -1,4 +1,4 @@
-"""Memory hears what other processes do, believes what it has only while it hears, and says nothing of its own writes."""
+"""Memory hears what other processes do, believes what it has only while it hears, and drops nothing of its own."""
 
 from __future__ import annotations
 
