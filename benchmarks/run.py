@@ -103,7 +103,7 @@ def _scenarios(url: str, options: argparse.Namespace) -> list[Scenario]:
         *bench_codec.scenarios(),
         *bench_redis.scenarios(url, is_for_many=_allow_files(8_000)),
         *bench_get_many.scenarios(url),
-        *bench_stampede.scenarios(),
+        *bench_stampede.scenarios(url),
         *bench_memory_per_entry.scenarios(),
         *bench_collector.scenarios(),
         *bench_patterns.scenarios(),

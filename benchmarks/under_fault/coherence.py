@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from redis.asyncio import Redis
 
@@ -318,7 +319,9 @@ async def _trim(server: RedisServer, _proxy: FaultProxy) -> None:
 LOADS, MOST_LOADS = STALE, 8
 
 
-async def _ask(number: int, url: str, callers: int, takes: float, lock: float, begun: Array, figures: Array) -> None:
+async def _ask(
+    number: int, url: str, key: str, callers: int, takes: float, lock: float, begun: Array, figures: Array
+) -> None:
     """A process whose callers all miss one key at once. `begun`: when each of its loads began, in microseconds."""
     mine = number * FIGURES
 
@@ -332,12 +335,12 @@ async def _ask(number: int, url: str, callers: int, takes: float, lock: float, b
         await cache.get("another key")  # it has connected
         figures[mine + READY] = 1
         await until(lambda: bool(figures[mine + BEGUN]))
-        answers = await asyncio.gather(*[cache.get_or_set("key", load) for _ in range(callers)])
+        answers = await asyncio.gather(*[cache.get_or_set(key, load) for _ in range(callers)])
         figures[mine + READS] += sum(answer == "the answer" for answer in answers)
 
 
 async def herd(
-    server: RedisServer,
+    url: str,
     *,
     fleet: int = 4,
     callers: int = 250,
@@ -352,14 +355,14 @@ async def herd(
     def everybody(what: int) -> list[int]:
         return [figures[number * FIGURES + what] for number in range(fleet)]
 
-    async with Redis.from_url(server.url) as raw:
-        await raw.flushall()
-        each = [(server.url, callers, takes, lock, begun, figures)] * fleet
+    async with Redis.from_url(url) as raw:
+        each = [(url, uuid4().hex, callers, takes, lock, begun, figures)] * fleet
         async with processes(_ask, each, may_die=kill_after is not None) as made:
             await until(lambda: all(everybody(READY)))
             await raw.config_resetstat()
             for number in range(fleet):
                 figures[number * FIGURES + BEGUN] = 1
+            began = time.monotonic()
             if kill_after is not None:
                 await until(lambda: any(everybody(LOADS)))
                 await asyncio.sleep(kill_after)
@@ -367,11 +370,13 @@ async def herd(
                 killed_at = time.monotonic()
                 made[killed].kill()
             await until(lambda: sum(everybody(READS)) >= callers * (fleet - (killed >= 0)))
+            took = time.monotonic() - began
             said = await raw.info("commandstats")
     calls = {name[8:]: counts["calls"] for name, counts in said.items() if "info" not in name and "config" not in name}
     scripts = calls.get("evalsha", 0) + calls.get("eval", 0)
     found = {
         "unanswered": callers * (fleet - (killed >= 0)) - sum(everybody(READS)),
+        "took": round(took, 3),
         "loads": sum(everybody(LOADS)),
         "commands": sum(calls.values()),
         "scripts": scripts,
@@ -405,7 +410,7 @@ def _told(harm: Harm | None) -> Callable[..., Awaitable[Figures]]:
 def _herds(takes: float, kill_after: float | None = None) -> Callable[..., Awaitable[Figures]]:
     async def measure(_subject: str, _scale: Scale) -> Figures:
         with RedisServer() as server:
-            return await herd(server, takes=takes, kill_after=kill_after)
+            return await herd(server.url, takes=takes, kill_after=kill_after)
 
     return measure
 
