@@ -133,7 +133,8 @@ class Shelf:
         with self._lock:
             now = self._clock()
             owner = _live(self._locks, key, now) if holder is not None else None
-            if _live(self._tokens, key, now) != token or owner not in (None, holder):
+            stands = _live(self._tokens, key, now)
+            if stands is None or stands != token or owner not in (None, holder):
                 return False
             self._values[key] = bytes(memoryview(value)), now + (check_ttl(ttl) or inf)
             if owner is not None:

@@ -8,7 +8,7 @@ import asyncio  # async-only
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from math import ceil
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from aicache.errors import ClosedError
 from aicache.protocols import Heard, Leased
@@ -51,9 +51,9 @@ class SharedStore:
         self._writer = self.shelf.new_writer()
         self._closed = False
 
-    def peer(self) -> SharedStore:
+    def peer(self) -> Self:
         """The same store as another process has it."""
-        return SharedStore(clock=self._clock, sleep=self._sleep, latency=self._latency, shelf=self.shelf)
+        return type(self)(clock=self._clock, sleep=self._sleep, latency=self._latency, shelf=self.shelf)
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None."""
