@@ -1,10 +1,12 @@
-"""A thousand callers that miss the same key at once, while its load takes 100 ms."""
+"""A thousand callers that miss the same key at once, while its load takes 100 ms: in one process, and in four."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from itertools import count
 
 from harness import Contender, Run, Scenario, Taken, Watch
@@ -13,14 +15,16 @@ __all__ = ["scenarios"]
 
 CALLERS = 1_000
 LOAD = 0.1
+FLEET = 4
 TTL = 3600
+FLEET_NAME = "stampede of 4 processes"
 
 Ask = Callable[[str], Awaitable[str]]
 Wrapped = Callable[[Ask], AsyncGenerator[Ask]]
 
 
-def scenarios() -> list[Scenario]:
-    """One."""
+def scenarios(url: str) -> list[Scenario]:
+    """In one process, and in four that share the server at `url`."""
     contenders = [
         Contender("aicache", _stormed(_aicache), "get_or_set: the load is a task of its own, no caller can cancel it"),
         Contender("cashews mem://", _stormed(_cashews), "its decorator, protected as by default"),
@@ -29,7 +33,26 @@ def scenarios() -> list[Scenario]:
         Contender("floor: one future for all", _stormed(_floor), "stores nothing, and one failure fails all", True),
     ]
     what = f"{CALLERS:,} callers ask for one key that is not there, and its load takes {LOAD * 1e3:g} ms"
-    return [Scenario("stampede", what, contenders, "aicache", rounds=5)]
+    fleet = f"the same from {FLEET} processes that share a Redis, whose commands are counted, those of scripts too"
+    return [
+        Scenario("stampede", what, contenders, "aicache", rounds=5),
+        Scenario(
+            FLEET_NAME, fleet, [Contender("aicache", partial(_fleet, url), "a lease of 1 s")], "aicache", rounds=3
+        ),
+    ]
+
+
+async def _fleet(url: str) -> AsyncGenerator[Run]:
+    from under_fault.coherence import herd
+
+    async def run(_count: int) -> Taken:
+        with Watch() as watch:
+            found = await herd(url, fleet=FLEET, callers=CALLERS // FLEET, takes=LOAD)
+        assert not found["unanswered"]
+        taken = watch.taken(1, loads=found["loads"], commands=found["commands"])
+        return replace(taken, wall=found["took"])  # not the start of the processes
+
+    yield run
 
 
 def _stormed(wrapped: Wrapped) -> Callable[[], AsyncGenerator[Run]]:
@@ -58,8 +81,6 @@ def _stormed(wrapped: Wrapped) -> Callable[[], AsyncGenerator[Run]]:
 
 
 async def _aicache(load: Ask) -> AsyncGenerator[Ask]:
-    from functools import partial
-
     from aicache import TieredCache
     from aicache_memory import MemoryBackend
 

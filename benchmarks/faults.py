@@ -46,9 +46,9 @@ def main() -> None:
 
 
 def _rows() -> dict[str, Any]:
-    from under_fault import bombs, cancel, flights, forked, objects, outages, provider, refusals
+    from under_fault import bombs, cancel, coherence, flights, forked, objects, outages, provider, refusals
 
-    modules = (cancel, forked, outages, refusals, provider, flights, bombs, objects)
+    modules = (cancel, forked, outages, refusals, provider, flights, coherence, bombs, objects)
     return {row.name: row for module in modules for row in module.ROWS}
 
 

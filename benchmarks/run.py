@@ -109,7 +109,7 @@ def _scenarios(url: str, cluster: str, options: argparse.Namespace) -> list[Scen
         *bench_get_many.scenarios(url),
         *bench_embeddings.scenarios(),
         *bench_cluster.scenarios(cluster),
-        *bench_stampede.scenarios(),
+        *bench_stampede.scenarios(url),
         *bench_memory_per_entry.scenarios(),
         *bench_collector.scenarios(),
         *bench_patterns.scenarios(),

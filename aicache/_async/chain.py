@@ -209,7 +209,10 @@ class Chain:
         """The fresh item that another process was loading, promoted; None: it is not there yet."""
         tier, above = self._readers[-1]
         item = None if self.leasing is None else (await self.leasing.lease((key,), lease)).get(key)
-        if item is None or not item.is_fresh:
+        if self.leasing is None or item is None:
+            return None
+        if not item.is_fresh:
+            await self.leasing.lease((key,), lease, renewing=True)  # it says who is to replace it
             return None
         item.tier = tier.counters.name
         if above:

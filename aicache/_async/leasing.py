@@ -9,7 +9,7 @@ from functools import partial
 from aicache._async.tiers import ByteTier
 from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
-from aicache._kernel.leases import TOKEN_SECONDS, Lease
+from aicache._kernel.leases import TOKEN_SECONDS, Lease, turn
 from aicache.errors import BackendError
 from aicache.protocols import Leased
 
@@ -21,8 +21,11 @@ class LeasingTier(ByteTier):
 
     async def lease(self, keys: Sequence[str], lease: Lease, *, renewing: bool = False) -> dict[str, Item]:
         """The found ones, with their lives, and in `lease` what is needed to store the others. A key that cannot be
-        leased now has no token there. `renewing`: tokens for the found ones, too.
+        leased now has no token there. `renewing`: tokens for the found ones, too; what was found is
+        not read again.
         """
+        if not renewing:
+            lease.asked_at = turn()
         trusted = keys if self.guard.calm else self.guard.trusted(keys)
         leased: dict[str, Leased] = await self.tried(
             partial(
@@ -35,6 +38,8 @@ class LeasingTier(ByteTier):
             trusted,
         )
         lease.take(leased)
+        if renewing:
+            return {}
         opened = [
             (key, self.opened(key, said.value, said.left)) for key, said in leased.items() if said.value is not None
         ]
@@ -42,12 +47,13 @@ class LeasingTier(ByteTier):
         for key in await self.versions.outdated(items):
             del items[key]
         refused = [key for key, _ in opened if key not in items]
-        if refused and not renewing:  # what is there is not to be believed, and is to be written over
+        if refused:  # what is there is not to be believed, and is to be written over
             await self.lease(refused, lease, renewing=True)
-        if not renewing:
-            hits = sum([item.is_fresh for item in items.values()])
-            self.counters.hits += hits
-            self.counters.misses += len(keys) - hits
+        for item in items.values():
+            item.known = lease.asked_at
+        hits = sum([item.is_fresh for item in items.values()])
+        self.counters.hits += hits
+        self.counters.misses += len(keys) - hits
         return items
 
     async def leased(self, prefix: str) -> AsyncIterator[str]:
@@ -73,7 +79,9 @@ class LeasingTier(ByteTier):
 
         Those are all but what another process has written or invalidated since, or may have: what has no token.
         """
-        guard = self.guard
+        guard, asked_at = self.guard, lease.asked_at
+        for item in items.values():
+            item.known = asked_at  # it was made after that; whether it still holds, only a fill can say
         if guard.is_failing:
             self.counters.skip(list(items), "failing")
             return list(items)
@@ -84,9 +92,11 @@ class LeasingTier(ByteTier):
         entries = {key: (*sealed[key], lease.tokens[key]) for key in sealed if key in lease.tokens}
         stored: set[str] = set()
         if entries:
+            asked_at = turn()
             stored = await self.tried(partial(self.backend.fill, holder=lease.holder), entries, none=stored)
         for key in stored:
             lease.tokens.pop(key)  # its lock has been given back
+            items[key].known = asked_at
             self.count(items[key], sealed[key][0])
         late = [key for key in stored if not passes[key].holds]
         if late:

@@ -17,6 +17,7 @@ from aicache._async.primitives import call, within
 from aicache._kernel.checks import checked_mapping
 from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
+from aicache._kernel.leases import turn
 from aicache._kernel.lifetime import jittered
 from aicache._kernel.outcomes import Call, made, previous_value
 from aicache._kernel.results import told
@@ -59,11 +60,13 @@ class Loads:
 
     async def obtain(self, key: str, factory: Callable[[], Any], asked: Call) -> tuple[Item, bool]:
         """The item, found or loaded or stale, and whether by a load that was under way already."""
-        policy = asked.policy
+        policy, asked_at = asked.policy, turn()
         while True:
             item, joined = await self._flights.run(key, policy, self._load_one, factory, asked, False)
             if item is None:
                 continue  # the load of many that this joined did not bring the key
+            if joined and _may_be_older(item, asked_at):
+                continue  # what is asked from now on is not
             if item.tier is not None:
                 if not item.is_fresh:
                     self.served_stale(key, item)
@@ -75,7 +78,11 @@ class Loads:
         self, keys: Sequence[str], factory: Callable[..., Any], asked: Call
     ) -> dict[str, tuple[Item | None, bool]]:
         """The same for many; None for those that the factory did not bring."""
-        got = await self._flights.run_many(keys, asked.policy, partial(self._load_many, factory, asked))
+        load, asked_at = partial(self._load_many, factory, asked), turn()
+        got = await self._flights.run_many(keys, asked.policy, load)
+        late = [key for key, (item, joined) in got.items() if joined and item and _may_be_older(item, asked_at)]
+        if late:
+            got |= await self._flights.run_many(late, asked.policy, load)
         for key, (item, _) in got.items():
             if item is not None and not item.is_fresh:
                 self.served_stale(key, item)
@@ -283,6 +290,11 @@ class Loads:
                 key = keys[0] if len(keys) == 1 else None
                 took = monotonic() - begun
                 self._counters.events.tell("load", key, reason=failure, seconds=took, count=len(keys))
+
+
+def _may_be_older(item: Item, asked_at: int) -> bool:
+    """Whether another process may have invalidated it before the turn at which it was asked for."""
+    return item.known is not None and item.known < asked_at and item.is_fresh
 
 
 def _may_stand_in(old: Item, span: float) -> bool:

@@ -23,6 +23,7 @@ class Item:
     `cost`: what making it again costs, in a unit of the caller's; None: not known.
     `skipped`: why it is not stored; None: it is.
     `compressed`: whether it is compressed where it is stored as bytes.
+    `known`: the turn (`leases.turn`) at which it was last known to be what the shared tier says; None: it is not said.
     `packed`: `raw` as compressed for byte stores, once a tier has asked for it.
     `tags`: its tags, each with the version that it was made under.
     `tier`: the name of the tier that had it; None for one that comes from a caller or a load.
@@ -32,6 +33,7 @@ class Item:
         "compressed",
         "cost",
         "created",
+        "known",
         "packed",
         "raw",
         "skipped",
@@ -63,6 +65,7 @@ class Item:
         self.compressed = compressed
         self.cost = cost
         self.stale_for = stale_for
+        self.known: int | None = None
         self.packed: Any = None
         self.skipped: str | None = None
         self.tags: Mapping[str, bytes] = NO_TAGS

@@ -5,14 +5,18 @@ which it is the only one that loads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Final
 
 from aicache.protocols import Leased
 
-__all__ = ["TOKEN_SECONDS", "Lease", "pauses"]
+__all__ = ["TOKEN_SECONDS", "Lease", "pauses", "turn"]
 
 TOKEN_SECONDS: Final = 600.0
 """How long a load may take to be stored: longer than any that is worth waiting for."""
+
+turn: Final[Callable[[], int]] = count(1).__next__
+"""Numbers that order, within this process, who asked when."""
 
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.1
@@ -23,16 +27,17 @@ class Lease:
 
     `lock`: seconds that its locks last unless they are renewed; 0: it takes none, others may load at the same time.
     `holder`: its name in the locks; None: it takes none. `tokens`: by key; a key without one is not stored.
-    `elsewhere`: the keys that another process is loading.
+    `elsewhere`: the keys that another process is loading. `asked_at`: the turn at which it was asked for.
     """
 
-    __slots__ = ("elsewhere", "holder", "lock", "tokens")
+    __slots__ = ("asked_at", "elsewhere", "holder", "lock", "tokens")
 
     def __init__(self, holder: str | None = None, lock: float = 0.0) -> None:
         self.holder = holder
         self.lock = lock
         self.tokens: dict[str, bytes] = {}
         self.elsewhere: set[str] = set()
+        self.asked_at = 0
 
     def take(self, leased: Mapping[str, Leased]) -> None:
         """Note what the store said."""

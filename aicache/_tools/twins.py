@@ -62,6 +62,7 @@ NAMES: Final = {
     "MemoryBackend": "SyncMemoryBackend",
     "NullBackend": "SyncNullBackend",
     "RedisBackend": "SyncRedisBackend",
+    "SharedStore": "SyncSharedStore",
     "SupportsClear": "SyncSupportsClear",
     "SupportsFeed": "SyncSupportsFeed",
     "SupportsInfo": "SyncSupportsInfo",

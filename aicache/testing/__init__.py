@@ -12,7 +12,9 @@ from aicache.testing.clock import FakeClock
 
 if TYPE_CHECKING:
     from aicache.testing._async.faulty import FaultyBackend
+    from aicache.testing._async.shared import SharedStore
     from aicache.testing._sync.faulty import SyncFaultyBackend
+    from aicache.testing._sync.shared import SyncSharedStore
     from aicache.testing.contract import BackendContract, SyncBackendContract
     from aicache.testing.proxy import FaultProxy
     from aicache.testing.virtual_time import VirtualTimeLoop
@@ -22,8 +24,10 @@ __all__ = [
     "FakeClock",
     "FaultProxy",
     "FaultyBackend",
+    "SharedStore",
     "SyncBackendContract",
     "SyncFaultyBackend",
+    "SyncSharedStore",
     "VirtualTimeLoop",
 ]
 
@@ -31,8 +35,10 @@ _HOMES = {
     "BackendContract": "aicache.testing.contract",
     "FaultProxy": "aicache.testing.proxy",
     "FaultyBackend": "aicache.testing._async.faulty",
+    "SharedStore": "aicache.testing._async.shared",
     "SyncBackendContract": "aicache.testing.contract",
     "SyncFaultyBackend": "aicache.testing._sync.faulty",
+    "SyncSharedStore": "aicache.testing._sync.shared",
     "VirtualTimeLoop": "aicache.testing.virtual_time",
 }
 

@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -49,6 +50,7 @@ class FaultProxy:
         self._server = server
         self._random = random.Random(seed)
         self._open: set[asyncio.StreamWriter] = set()
+        self._silent: weakref.WeakSet[asyncio.StreamWriter] = weakref.WeakSet()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._run, name="fault-proxy", daemon=True)
@@ -70,6 +72,12 @@ class FaultProxy:
     def cut(self) -> None:
         """Reset every connection there is; new ones are taken, unless `refuses`."""
         self._everywhere(self._reset_all)
+
+    def silence(self) -> None:
+        """Pass nothing on, either way, on the connections there are, and close none of them: a half-open link. New ones
+        are served.
+        """
+        self._everywhere(lambda: self._silent.update(self._open))
 
     def half_close(self) -> None:
         """End the replies of every connection there is, and go on listening to its client."""
@@ -129,7 +137,7 @@ class FaultProxy:
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server)
             try:
                 async with asyncio.TaskGroup() as both:
-                    both.create_task(self._ask(reader, to_server))
+                    both.create_task(self._ask(reader, to_server, writer))
                     both.create_task(self._answer(from_server, writer))
             finally:
                 to_server.transport.abort()
@@ -139,10 +147,12 @@ class FaultProxy:
             self._open.discard(writer)
             writer.close()
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> None:
         while data := await reader.read(_PIECE):
             self.sent += len(data)
-            if not self.swallows:
+            if not self.swallows and client not in self._silent:
                 writer.write(data)
                 await writer.drain()
         with suppress(OSError, RuntimeError):
@@ -154,7 +164,7 @@ class FaultProxy:
             self.received += len(data)
             if self.delay:
                 await asyncio.sleep(self._random.uniform(*self.delay) if isinstance(self.delay, tuple) else self.delay)
-            if self.swallows:
+            if self.swallows or writer in self._silent:
                 continue
             if self.corrupts and self._random.random() < self.corrupts:
                 changed = bytearray(data)

@@ -31,13 +31,15 @@ LEASE: Final = _script(
       left = redis.call('PTTL', KEYS[1])
       if ARGV[6] == '' then return {value, left, false, 0} end
     else value = false end
-    local token = redis.call('GET', KEYS[2])
-    if token then redis.call('PEXPIRE', KEYS[2], ARGV[3])
-    else token = ARGV[2]; redis.call('SET', KEYS[2], token, 'PX', ARGV[3]) end
-    if ARGV[4] == '' or redis.call('SET', KEYS[3], ARGV[4], 'NX', 'PX', ARGV[5]) then
-      return {value, left, token, 1}
+    local token, holds = redis.call('GET', KEYS[2]), true
+    if ARGV[4] ~= '' then
+      local holder = redis.call('GET', KEYS[3])
+      holds = not holder or holder == ARGV[4]
+      if not holder then redis.call('SET', KEYS[3], ARGV[4], 'PX', ARGV[5]) end
     end
-    return {value, left, token, redis.call('GET', KEYS[3]) == ARGV[4] and 1 or 0}
+    if not token then token = ARGV[2]; redis.call('SET', KEYS[2], token, 'PX', ARGV[3])
+    elseif holds then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
+    return {value, left, token, holds and 1 or 0}
     """
 )
 """KEYS: value, token, lock. ARGV: the most bytes a value has, a new token, its milliseconds, the holder or '', the

@@ -12,14 +12,20 @@ import redis
 
 from aicache.protocols import (
     SupportsClear,
+    SupportsFeed,
     SupportsInfo,
+    SupportsLeases,
     SupportsMany,
     SupportsScan,
+    SupportsTags,
     SupportsTTL,
     SyncSupportsClear,
+    SyncSupportsFeed,
     SyncSupportsInfo,
+    SyncSupportsLeases,
     SyncSupportsMany,
     SyncSupportsScan,
+    SyncSupportsTags,
     SyncSupportsTTL,
 )
 from aicache.testing import BackendContract, SyncBackendContract
@@ -51,7 +57,10 @@ class Place:
 
 
 class TestRedis(Place, BackendContract):
-    capabilities = (SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
+    capabilities = (
+        *(SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL),
+        *(SupportsLeases, SupportsFeed, SupportsTags),
+    )
 
     def make_backend(self) -> RedisBackend:
         return RedisBackend(self.url, prefix=self.prefix, timeout=10, max_value_bytes=self.max_value_bytes)
@@ -69,7 +78,10 @@ class TestRedis(Place, BackendContract):
 
 
 class TestSyncRedis(Place, SyncBackendContract):
-    capabilities = (SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL)
+    capabilities = (
+        *(SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL),
+        *(SyncSupportsLeases, SyncSupportsFeed, SyncSupportsTags),
+    )
 
     def make_backend(self) -> SyncRedisBackend:
         return SyncRedisBackend(self.url, prefix=self.prefix, timeout=10, max_value_bytes=self.max_value_bytes)

@@ -137,3 +137,25 @@ async def test_nothing_listens_when_it_has_ended(redis_server):
     writer.close()
     with pytest.raises(OSError, match=r"refused|Errno"):
         socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+async def test_a_half_open_link_says_nothing_and_a_new_one_is_served(proxy, redis_server, redis_prefix):
+    backend = RedisBackend(f"redis://127.0.0.1:{proxy.port}/0", prefix=redis_prefix, timeout=0.2)
+    await backend.set("k", b"v")
+    before = proxy.connections
+    proxy.silence()
+    with pytest.raises(BackendTimeoutError):
+        await backend.get("k")
+    assert proxy.connections == before
+    async with asyncio.timeout(10):
+        while await _answer(backend) != b"v":
+            pass
+    assert proxy.connections > before
+    await backend.aclose()
+
+
+async def _answer(backend):
+    try:
+        return await backend.get("k")
+    except BackendTimeoutError:
+        return None

@@ -275,3 +275,15 @@ async def test_an_invalidated_tag_is_heard(build):
     begun = await follower.follow(None, WAIT)
     await other.invalidate_tags(["a", "é"])
     assert (await follower.follow(begun.position, WAIT)).tags == ["a", "é"]
+
+
+async def test_a_feed_that_is_gone_is_missed_once_and_then_followed_again(build, raw, redis_prefix):
+    backend, other = build(), build()
+    position = (await backend.follow(None, WAIT)).position
+    raw.delete(f"{redis_prefix}\0f")
+    gone = await backend.follow(position, WAIT)
+    assert not gone.is_whole
+    again = await backend.follow(gone.position, WAIT)
+    assert again.is_whole
+    await other.set("k", b"v")
+    assert (await backend.follow(again.position, WAIT)).keys == ["k"]

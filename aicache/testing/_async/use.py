@@ -16,9 +16,12 @@ from aicache.protocols import (
     HasDeadline,
     HoldsEntries,
     SupportsClear,
+    SupportsFeed,
     SupportsInfo,
+    SupportsLeases,
     SupportsMany,
     SupportsScan,
+    SupportsTags,
     SupportsTTL,
     supports,
 )
@@ -27,7 +30,10 @@ from aicache.testing._async.harness import Harness, check, together
 __all__ = ["UseChecks"]
 
 # All but HasDeadline, which has no verbs of its own to test.
-CAPABILITIES: Final = (HoldsEntries, SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
+CAPABILITIES: Final = (
+    *(HoldsEntries, SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL),
+    *(SupportsLeases, SupportsFeed, SupportsTags),
+)
 
 CALLERS: Final = 50
 

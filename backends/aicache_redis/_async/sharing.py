@@ -143,6 +143,8 @@ class Sharing:
         entry, origin = leases.entry_and_origin(position)
         replies = await links.follow(leases.follow(names, entry, wait))
         heard = leases.heard(entry, replies, None if own else self._writer_now())
+        if not replies[1]:  # it is not there any more, and would not be whole again before somebody tells something
+            return heard._replace(position=(await self.follow(None, wait)).position)
         now = await links.origin(names.feed)
         # What a master was told last, a replica that took its place may never have heard.
         return heard._replace(position=leases.position(heard.position, now), is_whole=heard.is_whole and now == origin)

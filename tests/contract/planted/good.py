@@ -11,8 +11,17 @@ from typing import Any
 
 from aicache.errors import ClosedError
 from aicache.options import check_key, check_ttl
-from aicache.protocols import SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL
-from aicache.testing import BackendContract
+from aicache.protocols import (
+    SupportsClear,
+    SupportsFeed,
+    SupportsInfo,
+    SupportsLeases,
+    SupportsMany,
+    SupportsScan,
+    SupportsTags,
+    SupportsTTL,
+)
+from aicache.testing import BackendContract, SharedStore
 
 
 class Good:
@@ -111,3 +120,25 @@ class ManySuite(Suite):
 
 class TestGoodMany(ManySuite):
     kind = GoodMany
+
+
+class SharedSuite(BackendContract):
+    """Of stores that have leases, a feed and tags."""
+
+    fake_time = True
+    capabilities = (
+        *(SupportsClear, SupportsMany, SupportsScan, SupportsTTL),
+        *(SupportsLeases, SupportsFeed, SupportsTags),
+    )
+    kind: type[SharedStore] = SharedStore
+
+    def make_backend(self) -> SharedStore:
+        self.backend = self.kind(clock=self.clock)
+        return self.backend
+
+    def make_peer(self) -> SharedStore:
+        return self.backend.peer()
+
+
+class TestGoodShared(SharedSuite):
+    pass

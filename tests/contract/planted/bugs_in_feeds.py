@@ -1,0 +1,147 @@
+"""Stores that several processes share, each with one bug in its feed or its tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from good import SharedSuite
+
+from aicache.testing import SharedStore
+
+
+class BeginsWhole(SharedStore):
+    """It says of its beginning that nothing is missing."""
+
+    async def follow(self, position: Any, wait: float, *, own: bool = False) -> Any:
+        return (await super().follow(position, wait, own=own))._replace(is_whole=True)
+
+
+class TestBeginsWhole(SharedSuite):
+    kind = BeginsWhole
+    caught_by = "test_the_beginning_is_not_whole_and_what_follows_is"
+
+
+class ForgetsItsPlace(SharedStore):
+    """It tells everything again and again."""
+
+    async def follow(self, position: Any, wait: float, *, own: bool = False) -> Any:
+        heard = await super().follow(position, wait, own=own)
+        return heard if position is None else heard._replace(position=position)
+
+
+class TestForgetsItsPlace(SharedSuite):
+    kind = ForgetsItsPlace
+    caught_by = "test_what_a_peer_changes_is_told_once"
+
+
+class TellsOfTheFirst(SharedStore):
+    async def follow(self, position: Any, wait: float, *, own: bool = False) -> Any:
+        heard = await super().follow(position, wait, own=own)
+        return heard._replace(keys=heard.keys[:1])
+
+
+class TestTellsOfTheFirst(SharedSuite):
+    kind = TellsOfTheFirst
+    caught_by = "test_batches_of_a_peer_are_told"
+
+
+class HearsItself(SharedStore):
+    async def follow(self, position: Any, wait: float, *, own: bool = False) -> Any:
+        return await super().follow(position, wait, own=True)
+
+
+class TestHearsItself(SharedSuite):
+    kind = HearsItself
+    caught_by = "test_what_it_does_itself_is_told_where_that_is_asked_for"
+
+
+class ClearsInSilence(SharedStore):
+    async def clear(self) -> None:
+        self.shelf._values.clear()
+
+
+class TestClearsInSilence(SharedSuite):
+    kind = ClearsInSilence
+    caught_by = "test_after_a_clear_it_is_not_whole"
+
+
+class TellsOfFills(SharedStore):
+    async def fill(self, entries: Any, **options: Any) -> Any:
+        stored = await super().fill(entries, **options)
+        self.shelf._tell(self._writer, "key", stored)
+        return stored
+
+
+class TestTellsOfFills(SharedSuite):
+    kind = TellsOfFills
+    caught_by = "test_a_fill_is_not_told"
+
+
+class InvalidatesInSilence(SharedStore):
+    async def invalidate_tags(self, tags: Any) -> None:
+        for tag in tags:
+            self.shelf._versions.pop(tag, None)
+
+
+class TestInvalidatesInSilence(SharedSuite):
+    kind = InvalidatesInSilence
+    caught_by = "test_tags_that_a_peer_invalidates_are_told"
+
+
+class NewVersionsAlways(SharedStore):
+    async def tag_versions(self, tags: Any, *, create: bool = False) -> Any:
+        if create:
+            self.shelf._versions = {}
+        return await super().tag_versions(tags, create=create)
+
+
+class TestNewVersionsAlways(SharedSuite):
+    kind = NewVersionsAlways
+    caught_by = "test_a_tag_has_the_version_that_it_was_given"
+
+
+class CountsVersions(SharedStore):
+    """A tag that was invalidated begins anew, with the same version."""
+
+    async def tag_versions(self, tags: Any, *, create: bool = False) -> Any:
+        if create:
+            self.shelf._versions = dict.fromkeys(tags, b"1") | self.shelf._versions
+        return await super().tag_versions(tags, create=create)
+
+
+class TestCountsVersions(SharedSuite):
+    kind = CountsVersions
+    caught_by = "test_an_invalidated_tag_has_no_version_and_never_the_same_again"
+
+
+class VersionsAtHome(SharedStore):
+    async def tag_versions(self, tags: Any, *, create: bool = False) -> Any:
+        found = await super().tag_versions(tags, create=create)
+        return {tag: version + bytes([self._writer]) for tag, version in found.items()}
+
+
+class TestVersionsAtHome(SharedSuite):
+    kind = VersionsAtHome
+    caught_by = "test_peers_see_the_same_versions"
+
+
+class ReadsValuesAlone(SharedStore):
+    async def get_tagged(self, keys: Any, tags: Any) -> Any:
+        return (await super().get_tagged(keys, tags))[0], {}
+
+
+class TestReadsValuesAlone(SharedSuite):
+    kind = ReadsValuesAlone
+    caught_by = "test_values_and_versions_are_read_together"
+
+
+class ListsTags(SharedStore):
+    async def scan(self, prefix: str = "") -> Any:
+        for key in [*self.shelf.listed(), *self.shelf._versions]:
+            if key.startswith(prefix):
+                yield key
+
+
+class TestListsTags(SharedSuite):
+    kind = ListsTags
+    caught_by = "test_versions_are_no_keys"

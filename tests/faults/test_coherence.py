@@ -1,0 +1,37 @@
+"""What holds across processes, on a real server with real processes: the rows of `benchmarks/faults.py` in their short
+form.
+"""
+
+from __future__ import annotations
+
+import pytest
+from under_fault import coherence
+from under_fault.coherence import ROWS
+from under_fault.rows import Row, Scale
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+async def test_what_is_promised_across_processes_holds_under(row: Row, redis_server, record_property) -> None:
+    figures = await row.measure("aicache", Scale())
+    record_property("figures", figures)
+    assert row.held(figures) == [], figures
+
+
+def row_named(name: str) -> Row:
+    (row,) = [row for row in ROWS if row.name == name]
+    return row
+
+
+async def test_without_leases_the_same_finds_stale_reads_and_keys_that_stay_stale(redis_server) -> None:
+    figures = await coherence.burst(leases=False)
+    assert figures["stale"] > 0
+    assert figures["stuck"] > 0
+    assert len(row_named("400 keys invalidated twice").held(figures)) == 2
+
+
+async def test_memory_that_goes_on_serving_unheard_falls_behind(redis_server) -> None:
+    figures = await coherence.tell_late(coherence.loses_the_feed, seconds=3.0, unheard="serve")
+    assert figures["oldest_stale_read"] > coherence.BEHIND_AT_MOST
+    assert row_named("the feed in a black hole").held(figures) != []
