@@ -107,7 +107,13 @@ def _beside(
 ) -> list[Bar]:
     """Ahead of others by at least a factor; at most a multiple of others."""
     ahead = [
-        Bar(goal, says, f"at least {times:g} × ahead of {other}", times, _times(scenario, other, ours))
+        Bar(
+            goal,
+            says,
+            f"at least {times:g} × ahead of {other.removeprefix('floor: ')}",
+            times,
+            _times(scenario, other, ours),
+        )
         for other, times in least.items()
     ]
     near = [
@@ -344,6 +350,7 @@ def _rest() -> list[Bar]:
         _most("14", stampede, "of CPU", 10, "ms", _figure("stampede", "aicache", "cpu")),
         _most("AI", hundred, "as arrays", 1, "ms", _figure(hundred, "aicache, arrays")),
         _most("AI", hundred, "as lists", 1, "ms", _figure(hundred, "aicache, lists")),
+        *_transport(),
         _most("15", "the same over 4 processes", "load", 1, "", _figure(fleet, "aicache", "loads")),
         _most("15", "the same over 4 processes", "Redis commands", 80, "", _figure(fleet, "aicache", "commands")),
     ]
@@ -368,6 +375,24 @@ def _rest() -> list[Bar]:
         _most("18", "scale: longest insert, collector off", "", 10, "ms", _longest("longest without collector, s")),
     ]
     return bars
+
+
+def _transport() -> list[Bar]:
+    """What a miss adds to a call without a cache, and what a hit takes, beside an uncached call in the same run."""
+    bars: list[Bar] = []
+    floor = "floor: no cache"
+    for what, milliseconds in (("JSON", 0.1), ("stream", 0.2)):
+        miss, hit = f"transport miss, {what}", f"transport hit, {what}"
+        bars += [
+            _most("AI", miss, "over a call without it", milliseconds, "ms", _over(miss, floor)),
+            _most("AI", hit, "", 0.08, "ms", _figure(hit, "aicache")),
+            *_beside("AI", hit, hit, "aicache", {floor: 10}, {}),
+        ]
+    return bars
+
+
+def _over(scenario: str, other: str) -> Callable[[Found], float]:
+    return lambda found: found.of(scenario, "aicache") - found.of(scenario, other)
 
 
 def _over_asyncio(ours: str) -> Callable[[Found], float]:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
 from aicache._kernel.outcomes import Skip, Store
 from aicache.ai.escaping import is_namespace
+from aicache.ai.ledger import Kind, SavingsLedger
+from aicache.ai.prices import PriceList
+from aicache.ai.savings import Savings
 from aicache.contrib.http.controls import HEADERS, LIVE, Controls, controls_in
 from aicache.contrib.http.exchange import Exchange
 from aicache.contrib.http.heads import Header
 from aicache.contrib.http.keys import Sent, key_of, prefix_of
 from aicache.contrib.http.modes import Mode, mode
 from aicache.contrib.http.plain import parsed_exactly
+from aicache.contrib.http.receipts import Entered, Receipt
 from aicache.contrib.http.rules import Asked, Rule, rule_for
 from aicache.contrib.http.storing import StorePolicy, Verdict
 from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError, KeyEncodingError
@@ -47,7 +52,8 @@ class Plan(NamedTuple):
     """What is to be done about a request.
 
     `request`: to be sent, without what was meant for the cache. `bypassed`: why it is passed on; None: it is not.
-    `keys`: where to look; the answer is kept under the first.
+    `keys`: where to look; the answer is kept under the first. `begun`: when it came, in monotonic
+    seconds.
     """
 
     request: Any
@@ -58,6 +64,7 @@ class Plan(NamedTuple):
     controls: Controls = LIVE
     inside: Mode | None = None
     sent: Sent | None = None
+    begun: float = 0.0
 
     @property
     def keeps_all(self) -> bool:
@@ -75,6 +82,7 @@ class Desk:
         scope: str | None,
         namespace: str,
         ttl: Ttl,
+        ledger: SavingsLedger | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         for rule in rules:
@@ -82,6 +90,8 @@ class Desk:
                 raise InvalidTypeError(f"rules must hold Rules only, got {rule!r}")
         if not isinstance(cast(object, store), StorePolicy):
             raise InvalidTypeError(f"store must be a StorePolicy, got {store!r}")
+        if ledger is not None and not isinstance(cast(object, ledger), SavingsLedger):
+            raise InvalidTypeError(f"ledger must be a SavingsLedger or None, got {ledger!r}")
         if scope is not None and not isinstance(cast(object, scope), str):
             raise InvalidTypeError(f"scope must be a str or None, got {scope!r}")
         if scope == "":
@@ -95,6 +105,7 @@ class Desk:
         self.scope = scope
         self.ttl = ttl if ttl is UNSET else check_ttl(ttl)
         self.wall_clock = wall_clock
+        self._ledger = SavingsLedger() if ledger is None else ledger
         self.asking: dict[str, Exchange] = {}
         self._prefix = prefix_of(namespace, scope)
         self._recorded = prefix_of(f"{namespace}.recorded", scope)
@@ -107,7 +118,7 @@ class Desk:
         """What is to be done about a request of httpx or httpx2; raises `InvalidArgumentError` for what its headers
         ask wrongly.
         """
-        original, headers = request, request.headers
+        begun, original, headers = monotonic(), request, request.headers
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
         rule = rule_for(self.rules, request.method, path)
         inside = mode.get()
@@ -137,11 +148,20 @@ class Desk:
         keys = (self._recorded + tail, self._prefix + tail) if keeps_all else (self._prefix + tail,)
         if controls.ttl is UNSET and self.ttl is not UNSET:
             controls = replace(controls, ttl=self.ttl)
-        return Plan(request, None, rule, keys, asked, controls, inside, sent)
+        return Plan(request, None, rule, keys, asked, controls, inside, sent, begun)
 
     def exchange(self, plan: Plan) -> Exchange:
         """A request that may be sent."""
         return Exchange(cast("Rule", plan.rule), plan.asked, self.store, keeps_all=plan.keeps_all)
+
+    def receipt(self, plan: Plan, kind: Kind, tier: str | None = None, *, is_at_hand: bool = False) -> Receipt:
+        """Of the answer to a request that is given out now, for the ledger. `tier`: which one had it."""
+        entered = Entered(kind, cast("Rule", plan.rule).operation, self.scope, tier)
+        return Receipt(self._ledger, entered, plan.begun, is_at_hand=is_at_hand)
+
+    def savings(self, prices: PriceList | None) -> Savings:
+        """What was saved: of the scope, or without one, of all that the ledger has."""
+        return self._ledger.savings(scope=UNSET if self.scope is None else self.scope, prices=prices)
 
     def _turn(self, key: str) -> int:
         """Which of its answers a request gets: each in its turn, so that all are made before one comes again."""

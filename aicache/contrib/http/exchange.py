@@ -50,8 +50,12 @@ class Exchange:
         """The answer has begun, to what was asked at `created`, in seconds since the epoch."""
         self.response = response
         self.headers = as_texts(response.headers.raw)
-        self.head = Head(response.status_code, kept_headers(self.headers), created)
-        if any(name == "content-type" and kind.startswith(_STREAM) for name, kind in self.headers):
+        self.play(Head(response.status_code, kept_headers(self.headers), created))
+
+    def play(self, head: Head) -> None:
+        """An answer with this head has begun, which may be one that was kept."""
+        self.head = head
+        if any(name == "content-type" and kind.startswith(_STREAM) for name, kind in head.headers):
             self._events = Events()
 
     @property

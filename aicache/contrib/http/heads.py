@@ -6,6 +6,7 @@ Both are the text of a JSON object: a chunk that cannot be changed is never copi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from json import dumps
 from typing import Any, Final, NamedTuple, cast
 
@@ -94,7 +95,13 @@ def usage_chunk(usage: Usage) -> str:
 
 def usage_in(chunks: Sequence[object]) -> Usage | None:
     """The usage that was kept with an answer; None where none was."""
-    return Usage.from_dict(_loaded(chunks[-1]).get("usage")) if chunks else None
+    last = chunks[-1] if chunks else None
+    return _usage_of(last) if isinstance(last, str) else None
+
+
+@lru_cache(maxsize=1024)  # the same for each hit of an answer, and nobody can change it
+def _usage_of(chunk: str) -> Usage | None:
+    return Usage.from_dict(_loaded(chunk).get("usage"))
 
 
 def _loaded(chunk: object) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class AsyncCachingTransport(AsyncTransport, httpx.AsyncBaseTransport):
     `scope`: the tenant or user whose answers these are; None: nobody's in particular. Different scopes share nothing.
     `namespace`: what the keys begin with. `ttl`: seconds that answers are kept; None: no expiry; left out: the cache's
     policy. `pacing`: whether a kept stream comes at once ("instant"), or with the pauses of the original ("recorded").
-    `max_bytes`: an answer that takes more memory is passed on and not kept.
+    `max_bytes`: an answer that takes more memory is passed on and not kept. `ledger`: where it is counted what answers
+    saved; one of its own unless transports and caches are to share one.
 
     Each response says in `x-aicache` where it comes from: hit, join, stale, miss or bypass. Raises
     `ConfigurationError`, `InvalidArgumentError` and `InvalidTypeError` where the arguments make no sense.
@@ -66,7 +67,8 @@ class CachingTransport(Transport, httpx.BaseTransport):
     `scope`: the tenant or user whose answers these are; None: nobody's in particular. Different scopes share nothing.
     `namespace`: what the keys begin with. `ttl`: seconds that answers are kept; None: no expiry; left out: the cache's
     policy. `pacing`: whether a kept stream comes at once ("instant"), or with the pauses of the original ("recorded").
-    `max_bytes`: an answer that takes more memory is passed on and not kept.
+    `max_bytes`: an answer that takes more memory is passed on and not kept. `ledger`: where it is counted what answers
+    saved; one of its own unless transports and caches are to share one.
 
     Each response says in `x-aicache` where it comes from: hit, join, stale, miss or bypass. Raises
     `ConfigurationError`, `InvalidArgumentError` and `InvalidTypeError` where the arguments make no sense.

@@ -6,27 +6,37 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from aicache.contrib.http.exchange import Exchange
+from aicache.contrib.http.receipts import Receipt
 
 __all__ = ["Body"]
 
 
 class Body:
-    """A body that is read once. `exchange`: that of the call of the provider which it comes from; None: from none."""
+    """A body that is read once. `exchange`: that of the call of the provider which it comes from, or which it is played
+    again after; None: from none. `receipt`: of the request.
+    """
 
-    def __init__(self, chunks: AsyncGenerator[Any, None], exchange: Exchange | None) -> None:
+    def __init__(self, chunks: AsyncGenerator[Any, None], exchange: Exchange | None, receipt: Receipt) -> None:
         self._chunks = chunks
         self._exchange = exchange
+        self._receipt = receipt
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._chunks:
-            if type(chunk) is bytes:  # the last one may hold the usage
+            if type(chunk) is bytes:
                 yield chunk
+            else:  # the last one, which has the usage
+                self._receipt.enter(chunk)
 
     async def aclose(self) -> None:
         """Read no more. Where the last event was seen nothing is missing, so then the answer is kept."""
-        exchange = self._exchange
-        if exchange is not None and exchange.has_ended:
+        exchange, receipt = self._exchange, self._receipt
+        is_whole = exchange is not None and exchange.has_ended
+        if exchange is not None and is_whole:
             exchange.is_left = True
-            async for _ in self._chunks:
-                pass
+        if is_whole or (receipt.is_at_hand and not receipt.is_entered):  # SDKs leave a stream before its end
+            async for chunk in self._chunks:
+                if type(chunk) is not bytes:
+                    receipt.enter(chunk)
         await self._chunks.aclose()
+        receipt.enter()

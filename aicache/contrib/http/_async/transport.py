@@ -13,6 +13,9 @@ from typing import Any, ClassVar, Final, Protocol, Self, cast
 
 from aicache._async.tiered import TieredCache
 from aicache._kernel.recording import Pacing, Recording, checked_bytes, checked_pacing, recording_in
+from aicache.ai.ledger import SavingsLedger
+from aicache.ai.prices import PriceList
+from aicache.ai.savings import Savings
 from aicache.contrib.http.answers import FailedError, absent, failed, labelled
 from aicache.contrib.http.cassettes import Cassette, Take
 from aicache.contrib.http.desk import Desk, Plan, TransportStats
@@ -60,6 +63,7 @@ class Transport:
         ttl: Ttl = UNSET,
         pacing: Pacing = "instant",
         max_bytes: int = 8 * 2**20,
+        ledger: SavingsLedger | None = None,
     ) -> None:
         if not isinstance(cast(object, cache), TieredCache):
             raise InvalidTypeError(
@@ -67,7 +71,7 @@ class Transport:
             )
         self._cache = cache
         self._inner: Any = self._library.inner() if inner is None else inner
-        self._desk = Desk(rules, store, scope, namespace, ttl)
+        self._desk = Desk(rules, store, scope, namespace, ttl, ledger)
         self._pacing: Pacing = checked_pacing(pacing)
         self._max_bytes = checked_bytes(max_bytes)
 
@@ -81,7 +85,7 @@ class Transport:
             take = inside.plays.takes.get(plan.keys[0])
             if take is not None:
                 self._desk.hits += 1
-                return self._kept(take.head, self._played(Recording(list(take.chunks), [])), "hit")
+                return self._kept(plan, take.head, self._played(Recording(list(take.chunks), [])), "hit", "cassette")
             if controls.asks:
                 return await self._alone(plan, inside.records)
         elif controls.reads and controls.asks and controls.stores:
@@ -97,6 +101,14 @@ class Transport:
     def stats(self) -> TransportStats:
         """The counts so far."""
         return self._desk.stats()
+
+    def savings(self, *, prices: PriceList | None = None) -> Savings:
+        """What answers from the cache saved in this process so far: of the transport's scope, or without one, of all in
+        its ledger. Requests that were bypassed are not among them.
+
+        `prices`: instead of the list prices that the extra `prices` brings; see `SavingsLedger.savings`.
+        """
+        return self._desk.savings(prices)
 
     async def aclose(self) -> None:
         """Close the transport that sends; the cache is closed by whoever opened it."""
@@ -130,13 +142,13 @@ class Transport:
             if held is not None and head is not None and not self._is_too_old(head, plan):
                 self._desk.hits += 1
                 rest = Recording(held.chunks[1:], held.at[1:])
-                return self._kept(head, self._played(rest), "hit")
+                return self._kept(plan, head, self._played(rest), "hit", found.tier)
         return None
 
     async def _shared(self, plan: Plan) -> Any:
         """The kept answer, or that of the one call of the provider, whoever made it."""
         desk, key = self._desk, plan.keys[0]
-        exchange = desk.exchange(plan)
+        exchange, under_way = desk.exchange(plan), desk.asking.get(key)
 
         def asked() -> AsyncGenerator[Any, None]:
             desk.asking[key] = exchange
@@ -156,16 +168,17 @@ class Transport:
         except FailedError as error:
             return failed(self._library, error, "miss" if exchange.has_failed else "join")
         if exchange.response is not None:
-            return self._asked_by_us(exchange, chunks)
-        running = desk.asking.get(key)
+            return self._asked_by_us(plan, exchange, chunks)
+        running = desk.asking.get(key) or under_way  # which may have ended before this thread read its head
         if head is None or (running is None and self._is_too_old(head, plan)):
             await chunks.aclose()
             return await self._alone(plan, None)
         if running is not None:
             desk.joins += 1
-            return self._response(head, self._library.body(chunks, running), [("x-aicache", "join")])
+            body = self._library.body(chunks, running, desk.receipt(plan, "join"))
+            return self._response(head, body, [("x-aicache", "join")])
         desk.hits += 1
-        return self._kept(head, chunks, "stale" if exchange.has_failed else "hit")
+        return self._kept(plan, head, chunks, "stale" if exchange.has_failed else "hit", None)
 
     async def _alone(self, plan: Plan, cassette: Cassette | None) -> Any:
         """The provider's answer to this very request, which takes the place of what is kept."""
@@ -175,24 +188,31 @@ class Transport:
             await anext(chunks)
         except FailedError as error:
             return failed(self._library, error, "miss")
-        return self._asked_by_us(exchange, chunks)
+        return self._asked_by_us(plan, exchange, chunks)
 
     # -- responses
 
-    def _kept(self, head: Head, chunks: AsyncGenerator[Any, None], label: str) -> Any:
+    def _kept(self, plan: Plan, head: Head, chunks: AsyncGenerator[Any, None], label: str, tier: str | None) -> Any:
+        exchange, is_at_hand = None, self._pacing == "instant"
+        if not is_at_hand:
+            exchange = self._desk.exchange(plan)
+            exchange.play(head)
+            chunks = _followed(chunks, exchange)
+        receipt = self._desk.receipt(plan, "hit", tier, is_at_hand=is_at_hand)
         age = max(0, int(self._desk.wall_clock() - head.asked))
-        return self._response(head, self._library.body(chunks, None), [("age", str(age)), ("x-aicache", label)])
+        body = self._library.body(chunks, exchange, receipt)
+        return self._response(head, body, [("age", str(age)), ("x-aicache", label)])
 
     def _response(self, head: Head, body: Any, more: list[tuple[str, str]]) -> Any:
         return self._library.response(head.status, headers=as_bytes([*head.headers, *more]), stream=body)
 
-    def _asked_by_us(self, exchange: Exchange, chunks: AsyncGenerator[Any, None]) -> Any:
+    def _asked_by_us(self, plan: Plan, exchange: Exchange, chunks: AsyncGenerator[Any, None]) -> Any:
         self._desk.misses += 1
         response, library = exchange.response, self._library
         return library.response(
             response.status_code,
             headers=as_bytes([*passed_headers(exchange.headers), ("x-aicache", "miss")]),
-            stream=library.body(chunks, exchange),
+            stream=library.body(chunks, exchange, self._desk.receipt(plan, "miss")),
             extensions=response.extensions,
         )
 
@@ -289,6 +309,15 @@ async def _next(chunks: AsyncIterator[bytes], exchange: Exchange) -> bytes | Non
         # sync: return next(chunks, None)
     except Exception:
         return None
+
+
+async def _followed(chunks: AsyncGenerator[Any, None], exchange: Exchange) -> AsyncGenerator[Any, None]:
+    """The chunks of a kept answer, of which `exchange` learns whether the last event has passed."""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if type(chunk) is bytes:
+                exchange.feed(chunk)
+            yield chunk
 
 
 def _told(plan: Plan) -> dict[str, Any]:

@@ -20,7 +20,8 @@ class EmbeddingsReader(Reader):
         if under(body, "error"):
             self.faults.add("error")
         self.model = text(under(body, "model"))
-        self.tokens = number(under(body, "usage", "prompt_tokens")), None, None
+        given, total = number(under(body, "usage", "prompt_tokens")), number(under(body, "usage", "total_tokens"))
+        self.tokens = given, 0 if given is not None and total == given else None, None  # all that it used is input
         for at, item in enumerate(items(under(body, "data"))):
             self.says(item.get("index", at), item.get("embedding"))
         self.is_whole = under(body, "data") is not None
