@@ -26,6 +26,7 @@ __all__ = ["Hearing"]
 _WAIT: Final = 0.1  # seconds that the feed waits for news
 _AGAIN: Final = 0.1  # seconds until a feed that failed is asked again
 _PATIENCE: Final = 0.05  # seconds that the first call waits for the feed, so that what it finds is kept in memory
+_MOST: Final = 0.3  # seconds that an answer may take, however patient the tier is: memory is believed for half a second
 
 
 class Hearing:
@@ -39,7 +40,8 @@ class Hearing:
         self._tier = tier
         self._clock = clock
         self._own = own
-        self._patience = tier.timeout or (tier.backend.deadline if supports(tier.backend, HasDeadline) else 0.0)
+        deadline = tier.backend.deadline if supports(tier.backend, HasDeadline) else None
+        self._patience = min(tier.timeout or deadline or _MOST, _MOST)
         self._following = Following()
         self._beside = Beside(self._step, self._ended)
         self.has_begun = False
@@ -63,7 +65,9 @@ class Hearing:
         asked_at = self._clock()
         backend: Any = self._tier.backend
         try:
-            heard = await bounded(backend.follow(self._following.position, _WAIT, own=self._own), self._tier.timeout)
+            heard = await bounded(
+                backend.follow(self._following.position, _WAIT, own=self._own), min(self._tier.timeout or _MOST, _MOST)
+            )
         except Exception:  # away, or closed: its other calls count and tell that
             if self._clock() + _AGAIN + self._patience >= self._following.until:  # the next answer may be too late
                 self._deafened()

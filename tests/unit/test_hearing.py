@@ -17,14 +17,17 @@ class Feed(SharedStore):
     """A store whose feed can be away."""
 
     away = False
+    hangs = False
 
     async def follow(self, position, wait, *, own=False):
+        if self.hangs:
+            await asyncio.sleep(3600)
         if self.away:
             raise BackendUnavailableError("the feed is away")
         return await super().follow(position, wait, own=own)
 
 
-def in_two_processes(body, *, unheard="miss"):
+def in_two_processes(body, *, unheard="miss", timeout=0.25):
     """Run `body(here, there, memory, store)`: two caches over one store, the first with memory above it."""
 
     async def main():
@@ -32,7 +35,10 @@ def in_two_processes(body, *, unheard="miss"):
         store = Feed(clock=clock)
         memory = MemoryBackend(clock=clock)
         tier = Tier(backend=memory, unheard=unheard)
-        async with TieredCache([tier, store], clock=clock) as here, TieredCache([store.peer()], clock=clock) as there:
+        async with (
+            TieredCache([tier, Tier(backend=store, timeout=timeout)], clock=clock) as here,
+            TieredCache([store.peer()], clock=clock) as there,
+        ):
             await body(here, there, memory, store)
 
     run(main())
@@ -113,6 +119,17 @@ def test_half_a_second_after_the_feed_was_last_heard_nothing_is_believed():
         assert kept(memory) is None
 
     in_two_processes(body)
+
+
+@pytest.mark.parametrize("timeout", [0.25, 5.0, None])
+def test_a_feed_that_hangs_is_not_waited_for_longer_than_memory_may_be_believed(timeout):
+    async def body(here, there, memory, store):
+        await here.set("k", "v")
+        store.hangs = True
+        await asyncio.sleep(0.6)  # the question that is under way, and half a second
+        assert kept(memory) is None
+
+    in_two_processes(body, timeout=timeout)
 
 
 def test_a_short_break_costs_nothing():
