@@ -242,11 +242,10 @@ class Chain:
     ) -> Awaitable[int]:
         if self.counters.events is None:
             return tier.store(items, granted, is_fill=is_fill)
-        return self._store_and_tell(self.counters.events, tier, items, granted, reason, is_fill)
+        return self._store_and_tell(tier, items, granted, reason, is_fill)
 
     async def _store_and_tell(
         self,
-        events: Events,
         tier: AnyTier,
         items: Mapping[str, Item],
         granted: Mapping[str, Pass],
@@ -254,18 +253,23 @@ class Chain:
         is_fill: bool,
     ) -> int:
         stored = await tier.store(items, granted, is_fill=is_fill)
-        if stored:
-            key = next(iter(items)) if len(items) == 1 else None
-            events.tell("store", key, tier=tier.counters.name, reason=reason, count=stored)
+        self._tell_of_stored(tier, items, stored, reason)
         return stored
+
+    def _tell_of_stored(self, tier: AnyTier, items: Mapping[str, Item], stored: int, reason: str | None) -> None:
+        if stored and self.counters.events is not None:
+            key = next(iter(items)) if len(items) == 1 else None
+            self.counters.events.tell("store", key, tier=tier.counters.name, reason=reason, count=stored)
 
     async def fill(self, items: Mapping[str, Item], granted: Mapping[str, Pass], lease: Lease | None = None) -> None:
         """Store what was loaded under passes, and a lease where there are some, that were taken before it began."""
         kept, leasing = items, self.leasing
         for tier in self._writers:
             if lease is not None and leasing is not None and tier is leasing:
+                before = leasing.counters.writes
                 fit = await leasing.fill(items, granted, lease)
                 kept = {key: items[key] for key in fit}
+                self._tell_of_stored(leasing, items, leasing.counters.writes - before, None)
             else:
                 await self._store(tier, kept, granted)
         self.counters.overtaken += sum([key not in kept or not granted[key].holds for key in items])

@@ -15,7 +15,7 @@ from aicache._async.primitives import IS_ASYNC, bounded
 from aicache._async.versions import Versions
 from aicache._async.watch import Watch
 from aicache._kernel.counters import TierCounters
-from aicache._kernel.described import options_in_words
+from aicache._kernel.described import options_in_words, ways_in_words
 from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
 from aicache._kernel.lifetime import ended, lives
@@ -438,19 +438,9 @@ class ByteTier:
         deadline = (
             self.backend.deadline if self.timeout is None and supports(self.backend, HasDeadline) else self.timeout
         )
-        wait = "waits as long as it takes" if deadline is None else f"waits {deadline:g} s at most"
-        trips = "batches" if self._has_many else "one call for each key"
-        clock = "the store's clock" if self._has_ttl else "the writers' clocks"
-        fails = "a failure is a miss" if self.options.on_error == "skip" else "a failure is raised"
-        breaker = self.options.breaker
-        tries = (
-            "asked however often it fails"
-            if breaker is None
-            else f"left alone for {breaker.backoff:g} to {breaker.most:g} s after {breaker.failures} failures"
-        )
         kind = type(self.backend).__name__
-        own = options_in_words(self.options)
-        return f"{self.counters.name}: {kind}, {wait}, {trips}, lives by {clock}, {fails}, {tries}{own}"
+        how = ways_in_words(self.options, deadline, has_many=self._has_many, has_ttl=self._has_ttl)
+        return f"{self.counters.name}: {kind}, {how}{options_in_words(self.options)}"
 
 
 def _every(_key: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aicache.options import Policy, Tier
 
-__all__ = ["options_in_words", "policy_in_words"]
+__all__ = ["options_in_words", "policy_in_words", "ways_in_words"]
 
 
 def policy_in_words(policy: Policy, *, can_cancel: bool) -> list[str]:
@@ -35,6 +35,13 @@ def policy_in_words(policy: Policy, *, can_cancel: bool) -> list[str]:
         )
     if (stale or policy.refresh_ahead is not None) and policy.throttle:
         lines.append(f"after a failed load the next waits {policy.throttle:g} s, where there is a value to serve")
+    if policy.tags:
+        lines.append(f"every value has the tags {', '.join(policy.tags)}")
+    if policy.lease is not None:
+        lines.append(
+            f"where the last tier has leases, one process loads a value and the others wait for it; "
+            f"one that dies while it loads costs them {policy.lease:g} s"
+        )
     if policy.hard_timeout is not None:
         lines.append(
             f"a load is given up after {policy.hard_timeout:g} s"
@@ -46,6 +53,21 @@ def policy_in_words(policy: Policy, *, can_cancel: bool) -> list[str]:
     return [line for line in lines if line]
 
 
+def ways_in_words(options: Tier, deadline: float | None, *, has_many: bool, has_ttl: bool) -> str:
+    """How a tier out of this process is asked."""
+    wait = "waits as long as it takes" if deadline is None else f"waits {deadline:g} s at most"
+    trips = "batches" if has_many else "one call for each key"
+    clock = "the store's clock" if has_ttl else "the writers' clocks"
+    fails = "a failure is a miss" if options.on_error == "skip" else "a failure is raised"
+    breaker = options.breaker
+    tries = (
+        "asked however often it fails"
+        if breaker is None
+        else f"left alone for {breaker.backoff:g} to {breaker.most:g} s after {breaker.failures} failures"
+    )
+    return f"{wait}, {trips}, lives by {clock}, {fails}, {tries}"
+
+
 def options_in_words(options: Tier) -> str:
     """What differs from the usual."""
     said: list[str] = []
@@ -53,6 +75,8 @@ def options_in_words(options: Tier) -> str:
         said.append("never read")
     if not options.write:
         said.append("never written, only cleaned")
+    if options.unheard == "serve":
+        said.append("goes on with what it has while it cannot hear what other processes change")
     if options.write and not options.promote:
         said.append("takes no copies of what lower tiers have")
     if options.max_ttl is not None:

@@ -44,7 +44,7 @@ class Shelf:
             self._values: dict[str, tuple[bytes, float]] = {}
             self._tokens: dict[str, tuple[bytes, float]] = {}
             self._locks: dict[str, tuple[str, float]] = {}
-            self._versions: dict[str, bytes] = {}
+            self._versions: dict[str, tuple[bytes, float]] = {}  # and when each was made
             self._notices: deque[_Notice] = deque(maxlen=KEPT_NOTICES)
             self._number = 0
             self._epoch = os.urandom(4).hex()
@@ -155,6 +155,12 @@ class Shelf:
             if _live(self._locks, key, self._clock()) == holder:
                 del self._locks[key]
 
+    def leased(self) -> list[str]:
+        """The keys that have a token."""
+        with self._lock:
+            now = self._clock()
+            return [key for key in self._tokens if _live(self._tokens, key, now) is not None]
+
     # -- the feed
 
     def _tell(self, writer: int, kind: str, names: Iterable[str]) -> None:
@@ -184,8 +190,14 @@ class Shelf:
         with self._lock:
             if create:
                 for tag in tags:
-                    self._versions.setdefault(tag, os.urandom(8))
-            return {tag: self._versions[tag] for tag in tags if tag in self._versions}
+                    self._versions.setdefault(tag, (os.urandom(8), self._clock()))
+            return {tag: self._versions[tag][0] for tag in tags if tag in self._versions}
+
+    def ages(self, tags: Sequence[str]) -> dict[str, float]:
+        """See `SupportsTags.tag_ages`."""
+        with self._lock:
+            now = self._clock()
+            return {tag: now - self._versions[tag][1] for tag in tags if tag in self._versions}
 
     def invalidate_tags(self, writer: int, tags: Sequence[str]) -> None:
         """Take their versions away, and tell."""

@@ -34,6 +34,8 @@ SAID = {
     "hard_timeout": ({"hard_timeout": 9}, "a load is given up after 9 s"),
     "negative_ttl": ({"negative_ttl": 5}, "None is kept for 5 s"),
     "store_if": ({"store_if": wanted}, "only values for which wanted is true are stored"),
+    "tags": ({"tags": ("all", "mine")}, "every value has the tags all, mine"),
+    "lease": ({"lease": 3}, "one that dies while it loads costs them 3 s"),
     "abandoned": ({"abandoned": "complete"}, "a load that nobody waits for is completed and stored"),
 }
 
@@ -66,6 +68,7 @@ def test_what_differs_between_the_flavours_is_said():
         ({"max_ttl": 60}, ", keeps a value 60 s at most, its time to be stale included"),
         ({"min_bytes": 1000}, ", takes values from 1,000 bytes up"),
         ({"max_bytes": 2000}, ", takes values of 0 to 2,000 bytes"),
+        ({"unheard": "serve"}, ", goes on with what it has while it cannot hear what other processes change"),
     ],
 )
 def test_each_option_of_a_tier_is_said(options, words):

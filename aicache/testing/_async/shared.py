@@ -144,6 +144,13 @@ class SharedStore:
             self.shelf.release(key, holder)
         await self._return()
 
+    async def leased(self, prefix: str = "") -> AsyncIterator[str]:
+        """The keys that begin with `prefix` and have a token."""
+        await self._go()
+        for key in self.shelf.leased():
+            if key.startswith(prefix):
+                yield key
+
     async def follow(self, position: str | None, wait: float, *, own: bool = False) -> Heard:
         """What happened after `position`, as soon as anything does, or after `wait` seconds."""
         await self._go()
@@ -162,6 +169,13 @@ class SharedStore:
         versions = self.shelf.versions(tags, create=create)
         await self._return()
         return versions
+
+    async def tag_ages(self, tags: Sequence[str]) -> dict[str, float]:
+        """Seconds since each of those that have a version was given it."""
+        await self._go()
+        ages = self.shelf.ages(tags)
+        await self._return()
+        return ages
 
     async def get_tagged(
         self, keys: Sequence[str], tags: Sequence[str]
