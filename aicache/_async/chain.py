@@ -23,7 +23,6 @@ from aicache._kernel.events import Events
 from aicache._kernel.fence import Fence, Pass
 from aicache._kernel.item import Item
 from aicache._kernel.leases import Lease
-from aicache._kernel.tags import NO_TAGS
 from aicache.codecs import Codec
 from aicache.errors import UnsupportedError
 
@@ -322,8 +321,6 @@ class Chain:
         One that cannot be told now is empty: no shared tier will believe such a value, and those of this process need
         no versions. Raises `UnsupportedError` where the last tier keeps none.
         """
-        if not tags:
-            return NO_TAGS
         shared = self.shared
         if shared is None:
             return dict.fromkeys(tags, b"")

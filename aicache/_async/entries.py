@@ -138,7 +138,8 @@ class EntryTier:
         over = ended(item, stale_for) if self._stale is not None and self.options.write else None
         if over is None:
             return bool(self.backend.drop(key))
-        self.put(key, over)
+        if self.put(key, over):
+            self.counters.writes -= 1  # it was there before
         return True
 
     async def expire(self, key: str, passes: Mapping[str, Pass], stale_for: float) -> bool:  # noqa: ARG002 nothing overtakes it
