@@ -15,14 +15,20 @@ from redis.sentinel import Sentinel
 
 from aicache.protocols import (
     SupportsClear,
+    SupportsFeed,
     SupportsInfo,
+    SupportsLeases,
     SupportsMany,
     SupportsScan,
+    SupportsTags,
     SupportsTTL,
     SyncSupportsClear,
+    SyncSupportsFeed,
     SyncSupportsInfo,
+    SyncSupportsLeases,
     SyncSupportsMany,
     SyncSupportsScan,
+    SyncSupportsTags,
     SyncSupportsTTL,
 )
 from aicache.testing import BackendContract, SyncBackendContract
@@ -30,8 +36,14 @@ from aicache.testing.servers import RedisCluster, RedisSentinel
 from aicache_redis import RedisBackend, SyncRedisBackend
 
 MOST = 2 * 2**20
-ASYNC = (SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
-SYNC = (SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL)
+ASYNC = (
+    *(SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL),
+    *(SupportsFeed, SupportsLeases, SupportsTags),
+)
+SYNC = (
+    *(SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL),
+    *(SyncSupportsFeed, SyncSupportsLeases, SyncSupportsTags),
+)
 
 
 class Place:
