@@ -62,21 +62,13 @@ def _bombs() -> list[tuple[int, int, bytes, int]]:
 
 
 async def _plant_bombs(admin: Any) -> list[str]:
-    from aicache._kernel.envelope import header_of, seal_envelope
+    from aicache._kernel.envelope import kind_of, seal_envelope
 
     keys = []
     for number, (serializer, compressor, body, claimed) in enumerate(_bombs()):
-        header = header_of(
-            serializer=serializer,
-            compressor=compressor,
-            created=1.0,
-            fresh_for=None,
-            stale_for=0.0,
-            raw_size=claimed,
-            body_size=len(body),
-        )
         keys.append(f"bomb-{number}")
-        await admin.set(f"aicache:{keys[-1]}", seal_envelope(keys[-1], header, body))
+        sealed = seal_envelope(keys[-1], body, kind_of(serializer, compressor), 1.0, None, 0.0, claimed)
+        await admin.set(f"aicache:{keys[-1]}", sealed)
     return keys
 
 
