@@ -35,6 +35,8 @@ from aicache.testing import BackendContract, SyncBackendContract
 from aicache.testing.servers import RedisCluster, RedisSentinel
 from aicache_redis import RedisBackend, SyncRedisBackend
 
+pytestmark = pytest.mark.nightly  # the same verbs over ways of their own, which tests/integration has each day
+
 MOST = 2 * 2**20
 ASYNC = (
     *(SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL),

@@ -13,6 +13,8 @@ from aicache.testing.faults import Stale
 from aicache.testing.machine import backend_machine, cache_machine
 from aicache_memory import MemoryBackend
 
+pytestmark = pytest.mark.nightly  # a hunt may take minutes
+
 
 class KeepsTheOldEnd(MemoryBackend):
     """Overwriting without a ttl leaves the end of the entry before."""
