@@ -18,7 +18,7 @@ def test_with_the_real_library(tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{ROOT}[litellm]"]
-    subprocess.run([*install, "fastapi", "orjson"], check=True, cwd=tmp_path)
+    subprocess.run([*install, "fastapi", "orjson", "soundfile"], check=True, cwd=tmp_path)
     checks = Path(__file__).with_name("litellm_checks.py")
     done = subprocess.run([python, checks], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
