@@ -77,6 +77,7 @@ def test_two_requests_share_a_key_only_where_they_are_the_same(requests):
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(900)
 @settings(max_examples=25_000)
 @given(requests=st.tuples(REQUESTS, REQUESTS) | neighbours())
 def test_twenty_five_thousand_pairs_of_requests(requests):

@@ -13,7 +13,7 @@ from aicache.testing.faults import Stale
 from aicache.testing.machine import backend_machine, cache_machine
 from aicache_memory import MemoryBackend
 
-pytestmark = pytest.mark.nightly  # a hunt may take minutes
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]  # a hunt may take minutes
 
 
 class KeepsTheOldEnd(MemoryBackend):

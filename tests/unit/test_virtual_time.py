@@ -147,6 +147,7 @@ def test_single_flight_holds_in_any_order_with_any_cancellations():
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(900)
 def test_single_flight_holds_in_ten_thousand_orders():
     for seed in range(300, 10_300):
         run(single_flight(seed), seed=seed)
