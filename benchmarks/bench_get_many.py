@@ -11,7 +11,7 @@ import msgpack
 from harness import Contender, Run, Scenario, repeated
 from values import answer
 
-__all__ = ["scenarios"]
+__all__ = ["KEYS", "TTL", "Opened", "Verbs", "aicache", "scenarios", "verified"]
 
 KEYS = [f"many {number}" for number in range(100)]
 TTL = 3600
@@ -24,18 +24,20 @@ Opened = Callable[[], AsyncGenerator[Verbs]]
 def scenarios(url: str) -> list[Scenario]:
     """One."""
     every: list[tuple[str, Opened, str]] = [
-        ("aicache", _aicache(url), "get_many of a cache: msgpack, lz4, envelope verified, a deadline"),
+        ("aicache", aicache(url), "get_many of a cache: msgpack, lz4, envelope verified, a deadline"),
         ("redis-py MGET + msgpack", _redis_py(url), "no envelope, no deadline"),
         ("redis-py pipeline + msgpack", _redis_py(url, is_pipeline=True), "a GET each; no envelope, no deadline"),
         ("cashews", _cashews(url), "get_many; pickle, unsigned as by default"),
         ("aiocache", _aiocache(url), "multi_get; json; 5 s for each call"),
     ]
-    contenders = [Contender(name, _verified(opened), note) for name, opened, note in every]
+    contenders = [Contender(name, verified(opened), note) for name, opened, note in every]
     what = "100 completions of 1.5 kB in one call by one caller"
     return [Scenario("redis get_many of 100", what, contenders, "aicache")]
 
 
-def _verified(opened: Opened) -> Callable[[], AsyncGenerator[Run]]:
+def verified(opened: Opened) -> Callable[[], AsyncGenerator[Run]]:
+    """A run that first sees that what comes back is what was written."""
+
     async def run_of_contender() -> AsyncGenerator[Run]:
         wanted = {key: answer(1_500, number) for number, key in enumerate(KEYS)}
         async with asynccontextmanager(opened)() as (read, write):
@@ -48,7 +50,9 @@ def _verified(opened: Opened) -> Callable[[], AsyncGenerator[Run]]:
     return run_of_contender
 
 
-def _aicache(url: str) -> Opened:
+def aicache(url: str) -> Opened:
+    """Our cache over one Redis tier."""
+
     async def opened() -> AsyncGenerator[Verbs]:
         from aicache import TieredCache
         from aicache_redis import RedisBackend

@@ -10,8 +10,9 @@ import json
 import resource
 import sys
 import time
-from pathlib import Path
 from typing import Any
+
+from fresh import resident
 
 from aicache.testing.servers import RedisServer
 from under_fault.apart import said_by
@@ -72,24 +73,20 @@ async def _plant_bombs(admin: Any) -> list[str]:
     return keys
 
 
-async def _plant_large(subject: Any, admin: Any) -> str:
+async def _plant_large(subject: Any, admin: Any) -> list[str]:
     """Under the very name that the subject gives to a key of its own."""
     before = set(await admin.keys("*"))
     await subject.set("large", {"key": "large"})
     (name,) = set(await admin.keys("*")) - before
     await admin.setrange(name, LARGE - 1, b"\0")  # made by the server: it never was in this process
-    return "large"
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    return ["large"]
 
 
 class _Watched:
     """The most memory, and the longest that one turn of the loop computed."""
 
     def __init__(self) -> None:
-        self.before = self.peak = _resident()
+        self.before = self.peak = resident()
         self.held = 0.0
 
     async def run(self) -> None:
@@ -97,7 +94,7 @@ class _Watched:
             computed = time.thread_time()
             await asyncio.sleep(0)  # one turn of the loop, and nothing between it and the next
             self.held = max(self.held, time.thread_time() - computed)
-            self.peak = max(self.peak, _resident())
+            self.peak = max(self.peak, resident())
 
 
 def _patient(url: str) -> Aicache:
@@ -115,7 +112,7 @@ async def _measure(name: str, url: str, what: str) -> Figures:
     async with Redis.from_url(url) as admin:
         for number in range(WORKERS):
             await subject.set(f"key-{number}", {"key": number})
-        keys = await (_plant_bombs(admin) if what == "bombs" else _as_list(_plant_large(subject, admin)))
+        keys = await (_plant_bombs(admin) if what == "bombs" else _plant_large(subject, admin))
         figures: Figures = {"planted": len(keys), "returned": 0, "errors": 0, "wrong": 0}
 
         async def work(number: int) -> None:
@@ -130,8 +127,7 @@ async def _measure(name: str, url: str, what: str) -> Figures:
                     figures["returned"] += key is bad and said is not None
                     figures["wrong"] += key is not bad and said is not None and said["key"] != number
 
-        for key in keys[:1]:
-            await subject.get(f"key-{key}")  # whatever is imported with the first read
+        await subject.get("key-0")  # whatever is imported with the first read
         watched = _Watched()
         watching = asyncio.create_task(watched.run())
         begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -141,10 +137,6 @@ async def _measure(name: str, url: str, what: str) -> Figures:
         more = max(watched.peak - watched.before, peak - begun, 0)
     figures["refused"] = getattr(subject, "refused", None)
     return {**figures, "more_mb": round(more / MIB, 1), "held_s": round(watched.held, 3)}
-
-
-async def _as_list(key: Any) -> list[str]:
-    return [await key]
 
 
 def _planted(what: str) -> Any:

@@ -11,7 +11,6 @@ from typing import Any
 from aicache.testing import FaultProxy, FaultyBackend
 from aicache.testing.faults import AnswerOf, Fault
 from aicache.testing.servers import RedisServer
-from under_fault.load import Stolen
 from under_fault.rows import Figures, Row, Scale, most
 from under_fault.subjects import Aicache, opened
 
@@ -36,7 +35,9 @@ class _Storm:
 
     async def round(self) -> None:
         """As many at once as there may be."""
-        tasks = {asyncio.create_task(self._one(number)): number for number in self._random.choices(range(KEYS), k=200)}
+        tasks = {
+            asyncio.create_task(self._one(number)): number for number in self._random.choices(range(KEYS), k=AT_ONCE)
+        }
         doomed = self._random.sample(list(tasks), 3 * AT_ONCE // 10)
         await asyncio.sleep(self._random.choice([0, 0, 0.001, 0.003]))
         for task in doomed:
@@ -147,7 +148,7 @@ async def _swapping(name: str, url: str, drawn: random.Random) -> AsyncGenerator
 async def _swapped(name: str, scale: Scale) -> Figures:
     drawn = random.Random(2)
     with RedisServer() as server:
-        async with _swapping(name, server.url, drawn) as (subject, swapped), Stolen():
+        async with _swapping(name, server.url, drawn) as (subject, swapped):
             for number in range(KEYS):
                 await subject.set(f"storm-{number}", {"key": number})
             wrong = errors = 0

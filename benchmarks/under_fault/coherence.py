@@ -167,7 +167,7 @@ async def _evict_tokens(server: RedisServer) -> None:
 
 HEARD_KEYS, VERSIONS = 20, 2_000
 SLOTS = HEARD_KEYS * VERSIONS
-HELD, FROM_MEMORY, ANSWERED, BEHIND, LAG, WELL = range(6, 12)
+FROM_MEMORY, ANSWERED, BEHIND, LAG, WELL = range(7, 12)
 HEARD_FIGURES = 12
 
 

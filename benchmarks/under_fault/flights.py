@@ -8,15 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aicache.testing.virtual_time import run
-from under_fault.rows import Figures, Row, Scale, most
+from under_fault.rows import DownError, Figures, Row, Scale, exactly, most
 
 __all__ = ["ROWS"]
 
 CALLERS = 50
-
-
-class DownError(Exception):
-    """The provider is down."""
 
 
 Ask = Callable[[], Awaitable[Any]]
@@ -80,12 +76,6 @@ def _leader_is_cancelled(tasks: list[asyncio.Task[Any]]) -> None:
     tasks[0].cancel()
 
 
-def _exactly(**wanted: int) -> Callable[[Figures], list[str]]:
-    return lambda figures: [
-        f"{key}: {figures[key]}, not {want}" for key, want in wanted.items() if figures[key] != want
-    ]
-
-
 async def _schedules(_name: str, scale: Scale) -> Figures:
     figures: Figures = {"schedules": scale.seeds, "stuck": 0, "unserved": 0, "loads_too_many": 0, "left_in_tables": 0}
     for seed in range(scale.seeds):
@@ -139,14 +129,14 @@ ROWS = [
         name="50 callers, the leader is cancelled",
         goal="1 load, the other 49 answered, 0 stuck",
         measure=_together(_leader_is_cancelled, fails=False),
-        held=_exactly(loads=1, answered=49, cancelled=1, stuck=0),
+        held=exactly(loads=1, answered=49, cancelled=1, stuck=0),
         shown=_SHOWN,
     ),
     Row(
         name="50 callers, the load fails",
         goal="1 load, all get its own error, 0 stuck",
         measure=_together(lambda _: None, fails=True),
-        held=_exactly(loads=1, failed=50, stuck=0),
+        held=exactly(loads=1, failed=50, stuck=0),
         shown=_SHOWN,
     ),
     Row(

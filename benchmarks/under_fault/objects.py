@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aicache.testing.servers import RedisServer
@@ -177,7 +176,6 @@ async def _twin_in_a_loop(_name: str, _scale: Scale) -> Figures:
     return figures
 
 
-Measure = Callable[[str, Scale], Awaitable[Figures]]
 _SHOWN = {"uses": "uses", "errors": "errors to callers", "wrong": "wrong answers", "hung": "hung"}
 _GOAL = "0 errors, 0 wrong, 0 hung"
 _HELD = most(errors=0, wrong=0, hung=0)

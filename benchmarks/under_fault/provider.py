@@ -6,16 +6,12 @@ import asyncio
 from typing import Any
 
 from aicache.testing.virtual_time import run
-from under_fault.rows import Figures, Row, Scale
+from under_fault.rows import DownError, Figures, Row, Scale, exactly
 
 __all__ = ["ROWS"]
 
 TTL = 60
 STALE = 600
-
-
-class DownError(Exception):
-    """The provider is down."""
 
 
 async def _down(_name: str, _scale: Scale) -> Figures:
@@ -83,16 +79,11 @@ _MAY = {
 }
 
 
-def _as_each_may(figures: Figures) -> list[str]:
-    wanted = {"fresh": 30, "stale": 60, "marked": 60, "failed": 90, "wrong": 0}
-    return [f"{key}: {figures[key]}, not {want}" for key, want in wanted.items() if figures[key] != want]
-
-
 ROWS = [
     Row(
         name="provider down 10 s",
         goal="fresh and stale served, the stale marked; over-stale and invalidated never",
         measure=_down,
-        held=_as_each_may,
+        held=exactly(fresh=30, stale=60, marked=60, failed=90, wrong=0),
     )
 ]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-__all__ = ["Figures", "Judge", "Row", "Scale", "most"]
+__all__ = ["DownError", "Figures", "Judge", "Row", "Scale", "exactly", "most"]
 
 Figures: TypeAlias = dict[str, Any]
 Judge: TypeAlias = Callable[[Figures], list[str]]
@@ -40,6 +40,17 @@ class Row:
     measure: Callable[[str, Scale], Awaitable[Figures]]
     held: Judge
     shown: dict[str, str] = field(default_factory=dict)
+
+
+class DownError(Exception):
+    """The provider is down."""
+
+
+def exactly(**wanted: int) -> Judge:
+    """Judges that each of the figures is just so much."""
+    return lambda figures: [
+        f"{key}: {figures[key]}, not {want}" for key, want in wanted.items() if figures[key] != want
+    ]
 
 
 def most(**bounds: float) -> Judge:

@@ -7,7 +7,7 @@ import inspect
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +15,28 @@ import redis
 import redis.asyncio
 
 from aicache import SyncTieredCache, TieredCache
+from aicache.errors import BackendError
 from aicache_redis import RedisBackend, SyncRedisBackend
+
+KEYS = [f"k{number}" for number in range(300)]  # in a cluster they are in all nodes, and some 300 slots
+WAIT = 0.02  # seconds that the feed waits for news
+
+
+def value(key: str) -> bytes:
+    """What is stored under a key of a test."""
+    return f"value of {key}".encode() * 3
+
+
+async def until_it_works(call: Callable[[], Awaitable[Any]]) -> None:
+    """Say it until it succeeds, for 20 seconds at most."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            await call()
+            return
+        except BackendError:
+            assert time.monotonic() < until
+            await asyncio.sleep(0.05)
 
 
 class Verbs:

@@ -22,14 +22,10 @@ from aicache.testing.servers import RedisCluster
 from aicache_redis import RedisBackend, SyncRedisBackend
 from aicache_redis._names import slot_of
 
+from .conftest import KEYS, WAIT, until_it_works, value
+
 HOW_TO = Path(__file__).resolve().parents[2] / "docs/how-to"
 BOTH = pytest.mark.parametrize("kind", [RedisBackend, SyncRedisBackend])
-KEYS = [f"k{number}" for number in range(300)]  # in a cluster they are in all nodes, and some 300 slots
-WAIT = 0.02  # seconds that the feed waits for news
-
-
-def value(key):
-    return f"value of {key}".encode() * 3
 
 
 @pytest.fixture
@@ -305,16 +301,7 @@ async def test_a_master_that_is_killed_during_load_costs_no_answer_and_its_slots
     with load(own_cluster.url, redis_prefix, KEYS, value) as callers:
         callers.goes_on()
         await asyncio.to_thread(feed.kill)
-        killed = time.monotonic()
-        errors = 0
-        while True:
-            try:
-                await backend.set_many({key: (found, None) for key, found in mine.items()})
-                break
-            except BackendError:
-                errors += 1
-                assert time.monotonic() - killed < 20
-                await asyncio.sleep(0.05)
+        await until_it_works(lambda: backend.set_many({key: (found, None) for key, found in mine.items()}))
         callers.goes_on()
     assert callers.wrong == []
     assert await backend.get_many([*mine]) == mine

@@ -13,12 +13,7 @@ import pytest
 from aicache.errors import BackendError, BackendUnavailableError
 from aicache.testing.servers import RedisSentinel, RedisServer
 
-KEYS = [f"k{number}" for number in range(300)]  # in a cluster they are in all nodes, and some 300 slots
-WAIT = 0.02  # seconds that the feed waits for news
-
-
-def value(key):
-    return f"value of {key}".encode() * 3
+from .conftest import KEYS, WAIT, until_it_works, value
 
 
 def words(of):
@@ -33,19 +28,6 @@ def watched():
     """Servers that a test may break."""
     with RedisSentinel() as servers:
         yield servers
-
-
-async def until_it_works(call):
-    """Say it until it succeeds; returns after how many failures."""
-    until, errors = time.monotonic() + 20, 0
-    while True:
-        try:
-            await call()
-            return errors
-        except BackendError:
-            errors += 1
-            assert time.monotonic() < until
-            await asyncio.sleep(0.05)
 
 
 async def test_a_master_that_is_killed_during_load_costs_no_answer_and_is_replaced_in_time(

@@ -6,7 +6,7 @@ import pytest
 
 from aicache.protocols import SupportsFeed, SupportsLeases, SupportsTags, SyncSupportsLeases, supports
 
-WAIT = 0.02  # seconds that the feed waits for news in these tests
+from .conftest import WAIT
 
 SCRIPTLESS = (
     "ACL SETUSER scriptless on >password ~* resetchannels -@all +getrange +get +set +unlink +pttl +pexpire +scan +info "
