@@ -7,11 +7,14 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Final
 
-__all__ = ["escaped", "is_namespace", "named", "unescaped"]
+from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError
+
+__all__ = ["checked_namespace", "checked_scope", "escaped", "named", "scoped_namespace", "unescaped"]
 
 _UNSAFE: Final = re.compile(rb"[^A-Za-z0-9_.-]")
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _ESCAPED: Final = re.compile(rb"%([0-9A-F]{2})")
+_LONGEST_SCOPE: Final = 64
 
 
 def escaped(text: str) -> str:
@@ -40,9 +43,27 @@ def named(text: str, most: int) -> str:
     return f"{name[: most - len(digest) - 1]}~{digest}"
 
 
-def is_namespace(value: object) -> bool:
-    """Whether it can begin keys as it is: 1 to 32 ASCII letters, digits and `_.-` characters."""
-    return isinstance(value, str) and _NAMESPACE.fullmatch(value) is not None
+def scoped_namespace(namespace: str, scope: str | None) -> str:
+    """What keys of a namespace, taken as it is, and a scope begin with: `<namespace>:[<scope>]:`, or `<namespace>:`."""
+    return f"{namespace}:" if scope is None else f"{namespace}:[{named(scope, _LONGEST_SCOPE)}]:"
+
+
+def checked_namespace(namespace: object) -> str:
+    """Return `namespace`, or raise: it can begin keys as it is."""
+    if not isinstance(namespace, str) or _NAMESPACE.fullmatch(namespace) is None:
+        raise ConfigurationError(
+            f"namespace must be 1 to 32 ASCII letters, digits and _.- characters, got {namespace!r}"
+        )
+    return namespace
+
+
+def checked_scope(scope: object) -> str | None:
+    """Return `scope`, or raise: it is None or a text that is not empty."""
+    if scope is not None and not isinstance(scope, str):
+        raise InvalidTypeError(f"scope must be a str or None, got {scope!r}")
+    if scope == "":
+        raise InvalidArgumentError("scope must not be empty, got ''; pass None for no scope")
+    return scope
 
 
 def _bytes(text: str) -> bytes:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from aicache._kernel.canonical import canonical
 from aicache.ai.differences import Difference, first_difference
-from aicache.ai.escaping import escaped, is_namespace, named
+from aicache.ai.escaping import checked_namespace, checked_scope, escaped, named, scoped_namespace
 from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ Request: TypeAlias = "Mapping[str, Any] | tuple[Any, ...]"
 
 _VERSION: Final = "1-"
 _LONGEST_KEY: Final = 300
-_LONGEST_SCOPE: Final = 64
 _LONGEST_OPERATION: Final = 64
 
 
@@ -65,16 +64,12 @@ class CacheKeyGenerator:
                 f"hash_algorithm must make digests of 32 to 64 bytes, got {hash_algorithm!r} with {size}; "
                 "take hashlib.sha256"
             )
-        if not is_namespace(namespace):
-            raise ConfigurationError(
-                f"namespace must be 1 to 32 ASCII letters, digits and _.- characters, got {namespace!r}"
-            )
-        self.namespace = namespace
-        self.scope = _checked_scope(scope)
+        self.namespace = checked_namespace(namespace)
+        self.scope = checked_scope(scope)
         self.text_hash_threshold = text_hash_threshold
         self.hash_algorithm = hash_algorithm
         self._monitor = performance_monitor
-        self.prefix = f"{namespace}:op:" if scope is None else f"{namespace}:[{named(scope, _LONGEST_SCOPE)}]:op:"
+        self.prefix = f"{scoped_namespace(namespace, scope)}op:"
         """What every key of this namespace and scope begins with, and no other key does."""
         self._prefixes: dict[str, str] = {}
 
@@ -150,15 +145,6 @@ def _as_arguments(
     text: str, operation: str, options: Mapping[str, Any] | None = None, question: str | None = None
 ) -> tuple[str, str, Mapping[str, Any] | None, str | None]:
     return text, operation, options, question
-
-
-def _checked_scope(scope: object) -> str | None:
-    """Return `scope`, or raise: it is None or a text that is not empty."""
-    if scope is not None and not isinstance(scope, str):
-        raise InvalidTypeError(f"scope must be a str or None, got {scope!r}")
-    if scope == "":
-        raise InvalidArgumentError("scope must not be empty, got ''; pass None for no scope")
-    return scope
 
 
 def _checked_operation(operation: object) -> str:

@@ -10,7 +10,7 @@ from warnings import catch_warnings, simplefilter
 from aicache._async.tiered import TieredCache
 from aicache._kernel.canonical import canonical
 from aicache._sync.tiered import SyncTieredCache
-from aicache.ai.escaping import named
+from aicache.ai.escaping import named, scoped_namespace
 from aicache.contrib._both_ways import BothWays
 from aicache.contrib._endings import is_good_end
 from aicache.errors import MissingExtraError
@@ -85,7 +85,7 @@ class LangChainCache(BaseCache):
         self._ttl = UNSET if ttl is UNSET else check_ttl(ttl)
         self._tool_calls = tool_calls
         self._scope = scope
-        self._prefix = f"{named(namespace, 64)}:" + ("" if scope is None else f"[{named(scope, 64)}]:")
+        self._prefix = scoped_namespace(named(namespace, 64), scope)
 
     def lookup(self, prompt: str, llm_string: str) -> list[Generation] | None:
         """The kept generations, or None."""

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from aicache._async.tiered import TieredCache
 from aicache._kernel.canonical import canonical
 from aicache._sync.tiered import SyncTieredCache
-from aicache.ai.escaping import named
+from aicache.ai.escaping import named, scoped_namespace
 from aicache.contrib._both_ways import BothWays
 from aicache.contrib._endings import is_good_end
 from aicache.errors import KeyEncodingError, MissingExtraError
@@ -64,7 +64,7 @@ def litellm_cache(
     caches = BothWays(cache)
     lives = UNSET if ttl is UNSET else check_ttl(ttl)
     owned = frozenset(params_of_its_own) - _WHERE
-    prefix = f"{named(namespace, 64)}:" + ("" if scope is None else f"[{named(scope, 64)}]:")
+    prefix = scoped_namespace(named(namespace, 64), scope)
 
     class Backend(base):  # type: ignore[misc] # it has no types
         """The verbs that LiteLLM calls."""

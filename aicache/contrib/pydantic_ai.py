@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from aicache._async.tiered import TieredCache
 from aicache._kernel.canonical import canonical
 from aicache._kernel.outcomes import Skip
-from aicache.ai.escaping import named
+from aicache.ai.escaping import named, scoped_namespace
 from aicache.contrib._endings import is_good_end
 from aicache.errors import KeyEncodingError, MissingExtraError
 from aicache.options import UNSET, Ttl
@@ -117,7 +117,7 @@ class CachedAnswers(AbstractCapability[Any]):
             )
         except (KeyEncodingError, ValueError):
             return None
-        prefix = f"{named(self.namespace, 64)}:" + ("" if self.scope is None else f"[{named(self.scope, 64)}]:")
+        prefix = scoped_namespace(named(self.namespace, 64), self.scope)
         return f"{prefix}{_VERSION}{sha256(asked).hexdigest()}"
 
     def _may_be_kept(self, response: ModelResponse, request: ModelRequestContext) -> bool:

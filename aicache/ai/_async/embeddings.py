@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from hashlib import sha256
 from types import TracebackType
@@ -11,7 +10,7 @@ from typing import Any, Final, Self, TypeVar, cast, overload
 from aicache._async.primitives import call
 from aicache._async.tiered import TieredCache
 from aicache._kernel.canonical import canonical
-from aicache.ai.escaping import named
+from aicache.ai.escaping import checked_namespace, named, scoped_namespace
 from aicache.ai.settings import checked_count
 from aicache.ai.vectors import (
     LIST,
@@ -32,7 +31,6 @@ __all__ = ["EmbeddingCache"]
 V = TypeVar("V")
 
 _VERSION: Final = "1-"
-_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
 
 class EmbeddingCache:
@@ -66,10 +64,7 @@ class EmbeddingCache:
     ) -> None:
         if not model or not isinstance(cast(object, model), str):
             raise ConfigurationError(f"model must be the embedder's name, got {model!r}")
-        if not isinstance(cast(object, namespace), str) or not _NAMESPACE.fullmatch(namespace):
-            raise ConfigurationError(
-                f"namespace must be 1 to 32 ASCII letters, digits and _.- characters, got {namespace!r}"
-            )
+        checked_namespace(namespace)
         if scope is not None and (not isinstance(cast(object, scope), str) or not scope):
             raise ConfigurationError(f"scope must be a text that is not empty, or None for no scope, got {scope!r}")
         for name, count in (("batch_size", batch_size), ("dimensions", dimensions)):
@@ -84,8 +79,7 @@ class EmbeddingCache:
         self._cache = cache if isinstance(cache, TieredCache) else TieredCache(_tiers(cache))
         embedder = (_VERSION, scope, provider, model, revision, dimensions, task, packing)
         self._fingerprint = sha256(canonical(embedder, "embedder"))
-        scoped = "" if scope is None else f"[{named(scope, 64)}]:"
-        self._prefix = f"{namespace}:{scoped}emb:{named(model, 64)}|"
+        self._prefix = f"{scoped_namespace(namespace, scope)}emb:{named(model, 64)}|"
         self._key_start = self._prefix + _VERSION
 
     # async-only: begin

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
 from aicache._kernel.outcomes import Skip, Store
-from aicache.ai.escaping import is_namespace
+from aicache.ai.escaping import checked_namespace, checked_scope
 from aicache.ai.ledger import Kind, SavingsLedger
 from aicache.ai.prices import PriceList
 from aicache.ai.savings import Savings
@@ -23,7 +23,7 @@ from aicache.contrib.http.plain import parsed_exactly
 from aicache.contrib.http.receipts import Entered, Receipt
 from aicache.contrib.http.rules import Asked, Rule, rule_for
 from aicache.contrib.http.storing import StorePolicy, Verdict
-from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError, KeyEncodingError
+from aicache.errors import InvalidTypeError, KeyEncodingError
 from aicache.options import UNSET, Ttl, check_ttl
 
 __all__ = ["Desk", "Plan", "TransportStats"]
@@ -69,7 +69,7 @@ class Plan(NamedTuple):
     @property
     def keeps_all(self) -> bool:
         """Whether every whole answer is kept, whatever the store policy says."""
-        return self.inside is not None and self.inside.keeps_all
+        return _keeps_all(self.inside)
 
 
 class Desk:
@@ -92,14 +92,8 @@ class Desk:
             raise InvalidTypeError(f"store must be a StorePolicy, got {store!r}")
         if ledger is not None and not isinstance(cast(object, ledger), SavingsLedger):
             raise InvalidTypeError(f"ledger must be a SavingsLedger or None, got {ledger!r}")
-        if scope is not None and not isinstance(cast(object, scope), str):
-            raise InvalidTypeError(f"scope must be a str or None, got {scope!r}")
-        if scope == "":
-            raise InvalidArgumentError("scope must not be empty, got ''; pass None for no scope")
-        if not is_namespace(namespace):
-            raise ConfigurationError(
-                f"namespace must be 1 to 32 ASCII letters, digits and _.- characters, got {namespace!r}"
-            )
+        checked_scope(scope)
+        checked_namespace(namespace)
         self.rules = tuple(rules)
         self.store = store
         self.scope = scope
@@ -140,7 +134,7 @@ class Desk:
             tail = key_of(sent, rule, self.scope)
         except (KeyEncodingError, AttributeError, LookupError, TypeError, ValueError):
             return Plan(request, self.bypass("body"), rule, controls=controls, inside=inside)
-        keeps_all = inside is not None and inside.keeps_all
+        keeps_all = _keeps_all(inside)
         if not keeps_all and (reason := self.store.asked(asked)) is not None:
             return Plan(request, self.bypass(reason), rule, controls=controls, inside=inside)
         if self.store.samples > 1 and self.store.varies(asked):
@@ -203,6 +197,10 @@ class Desk:
             bypassed=MappingProxyType(dict(self._bypassed)),
             skips=MappingProxyType(dict(self._skips)),
         )
+
+
+def _keeps_all(inside: Mode | None) -> bool:
+    return inside is not None and inside.keeps_all
 
 
 def _sent(request: Any, path: str, query: str) -> Sent | None:

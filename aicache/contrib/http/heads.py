@@ -74,6 +74,11 @@ class Head(NamedTuple):
 
 def head_in(chunk: object) -> Head | None:
     """The head that a chunk is; None where it is none."""
+    return _head_of(chunk) if isinstance(chunk, str) else None
+
+
+@lru_cache(maxsize=1024)  # the same for each hit of an answer; its list of headers is read, and never changed
+def _head_of(chunk: str) -> Head | None:
     return head_of(_loaded(chunk))
 
 
@@ -104,9 +109,9 @@ def _usage_of(chunk: str) -> Usage | None:
     return Usage.from_dict(_loaded(chunk).get("usage"))
 
 
-def _loaded(chunk: object) -> dict[str, Any]:
+def _loaded(chunk: str) -> dict[str, Any]:
     try:
-        return object_of(parsed(chunk)) if isinstance(chunk, str) else {}
+        return object_of(parsed(chunk))
     except ValueError:
         return {}
 

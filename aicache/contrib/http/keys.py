@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from aicache._kernel.canonical import canonical
-from aicache.ai.escaping import named
+from aicache.ai.escaping import scoped_namespace
 from aicache.contrib.http.contents import with_digests
 from aicache.contrib.http.plain import parsed_exactly
 from aicache.contrib.http.rules import Rule
@@ -23,7 +23,6 @@ from aicache.contrib.http.rules import Rule
 __all__ = ["Sent", "key_of", "parts_of", "prefix_of", "sent"]
 
 _VERSION: Final = "1-"
-_LONGEST_SCOPE: Final = 64
 _SECRET_QUERY: Final = frozenset({"access_token", "api-key", "api_key", "apikey", "key", "sig", "signature", "token"})
 
 
@@ -41,7 +40,7 @@ class Sent(NamedTuple):
 
 def prefix_of(namespace: str, scope: str | None) -> str:
     """What every key of this namespace and scope begins with."""
-    return f"{namespace}:http:" if scope is None else f"{namespace}:[{named(scope, _LONGEST_SCOPE)}]:http:"
+    return f"{scoped_namespace(namespace, scope)}http:"
 
 
 def key_of(request: Sent, rule: Rule, scope: str | None) -> str:

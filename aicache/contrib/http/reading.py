@@ -45,6 +45,7 @@ class Reader(ABC):
         self.model: str | None = None
         self.tokens: tuple[int | None, int | None, int | None] = (None, None, None)
         self._said: dict[object, bool] = {}
+        self._ends: dict[object, str | None] = {}
         self._arguments: dict[object, list[str]] = {}
 
     @abstractmethod
@@ -59,7 +60,7 @@ class Reader(ABC):
         """There is no more: name what can only be known now."""
         if not self.is_whole:
             self.faults.add("aborted")
-        if not self._said or not all(self._said.values()):
+        if not self._has_text:
             self.faults.add("empty")
         for parts in self._arguments.values():
             arguments = "".join(parts)
@@ -75,6 +76,11 @@ class Reader(ABC):
     def _has_text(self) -> bool:
         """Whether all that has begun says something."""
         return bool(self._said) and all(self._said.values())
+
+    @property
+    def _all_ended(self) -> bool:
+        """Whether something has begun, and all of it has come to an end."""
+        return bool(self._ends) and None not in self._ends.values()
 
     def says(self, who: object, something: object) -> None:
         """Note that there is an answer of this number, and whether there is something in it."""

@@ -31,10 +31,6 @@ class GenerateReader(Reader):
 
     has_last_event = False
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._ends: dict[object, str | None] = {}
-
     def whole(self, body: Any) -> None:
         """Read one response; or a list, which a stream is where events were not asked for."""
         for response in items(cast("Any", body) if isinstance(body, list) else [body]):
@@ -60,7 +56,7 @@ class GenerateReader(Reader):
             self._ends[None] = "blocked"  # there is no candidate then
         for candidate in items(under(body, "candidates")):
             self._candidate(candidate.get("index", 0), candidate)
-        self.is_whole = bool(self._ends) and None not in self._ends.values()
+        self.is_whole = self._all_ended
 
     def _candidate(self, who: object, candidate: dict[str, Any]) -> None:
         end = text(candidate.get("finishReason"))

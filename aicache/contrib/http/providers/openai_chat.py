@@ -43,21 +43,17 @@ _OWN_TOOLS: Final = frozenset({"custom", "function"})
 class ChatReader(Reader):
     """Reads `chat.completion` and its chunks."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._ends: dict[object, str | None] = {}
-
     def whole(self, body: Any) -> None:
         """Read one completion."""
         self._read(body, "message")
-        self.is_whole = bool(self._ends) and None not in self._ends.values()
+        self.is_whole = self._all_ended
 
     def event(self, name: str, data: str) -> None:
         """Read one chunk."""
         if self._has_text and _is_more_text(data):
             return
         if data.startswith("[DONE]"):
-            self.is_whole = bool(self._ends) and None not in self._ends.values()
+            self.is_whole = self._all_ended
         elif name == "error":
             self.faults.add("error")
         else:
