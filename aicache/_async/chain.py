@@ -57,8 +57,7 @@ class Chain:
         self.needs_raw: bool = any(tier.needs_raw for tier in self.tiers)
         self.isolates = any(isinstance(tier, EntryTier) and tier.backend.isolates for tier in self.tiers)
         last = self.tiers[-1]
-        shares = isinstance(last, LeasingTier) and last.options.read and last.options.write
-        self.leasing = last if shares and isinstance(last, LeasingTier) else None
+        self.leasing = last if isinstance(last, LeasingTier) and last.options.read and last.options.write else None
         """The tier that lets nothing that was loaded in without a lease."""
         self.hearing: Hearing | None = None
         only = self.tiers[0] if len(self.tiers) == 1 else None
@@ -76,8 +75,7 @@ class Chain:
     def only(self, names: Collection[str]) -> Chain:
         """Some of the tiers, with the fence and the counts of all."""
         part = Chain([tier for tier in self.tiers if tier.counters.name in names], self.codec)
-        part.counters, part.fence, part.wants_lives = self.counters, self.fence, self.wants_lives
-        part.hearing = self.hearing
+        part.counters, part.fence, part.hearing = self.counters, self.fence, self.hearing
         if self.hearing is not None:
             part.alone = None  # what it keeps depends on what is heard
         return part
@@ -96,28 +94,29 @@ class Chain:
 
     # -- reading
 
-    def look(self, key: str, *, with_life: bool = False) -> Awaitable[Item | str]:
+    def look(self, key: str, *, with_life: bool = False, stale: list[Item] | None = None) -> Awaitable[Item | str]:
         """`find`, under a pass of its own where there is a tier to promote to."""
-        return self._find_under_pass(key, with_life) if self._promotes else self.find(key, {}, with_life=with_life)
+        if self._promotes:
+            return self._find_under_pass(key, with_life, stale)
+        return self.find(key, {}, with_life=with_life, stale=stale)
 
     async def hear(self) -> None:
         """Begin to hear what other processes do, before anything is read that is to be kept here."""
         if self.hearing is not None and not self.hearing.has_begun:
             await self.hearing.begin()
 
-    async def _find_under_pass(self, key: str, with_life: bool) -> Item | str:
-        if self.hearing is not None and not self.hearing.has_begun:
+    async def _find_under_pass(self, key: str, with_life: bool, stale: list[Item] | None) -> Item | str:
+        if self.hearing is not None and not self.hearing.has_begun:  # `hear`, without one await more for each read
             await self.hearing.begin()
         with self.fence.enter((key,)) as granted:
-            return await self.find(key, granted, with_life=with_life)
+            return await self.find(key, granted, with_life=with_life, stale=stale)
 
     def look_many(self, keys: Sequence[str]) -> Awaitable[dict[str, Item]]:
         """`find_many`, under passes of its own where there is a tier to promote to."""
         return self._find_many_under_passes(keys) if self._promotes else self.find_many(keys, {})
 
     async def _find_many_under_passes(self, keys: Sequence[str]) -> dict[str, Item]:
-        if self.hearing is not None and not self.hearing.has_begun:
-            await self.hearing.begin()
+        await self.hear()
         with self.fence.enter(keys) as granted:
             return await self.find_many(keys, granted)
 
@@ -204,19 +203,21 @@ class Chain:
             events.tell_of("miss", [key for key in keys if key not in found])
         return found
 
-    async def look_again(self, key: str, granted: Mapping[str, Pass], lease: Lease) -> Item | None:
-        """The fresh item that another process was loading, promoted; None: it is not there yet."""
+    async def look_again(self, keys: Sequence[str], granted: Mapping[str, Pass], lease: Lease) -> dict[str, Item]:
+        """Of the items that other processes were loading the fresh ones, promoted."""
+        if self.leasing is None:
+            return {}
         tier, above = self._readers[-1]
-        item = None if self.leasing is None else (await self.leasing.lease((key,), lease)).get(key)
-        if self.leasing is None or item is None:
-            return None
-        if not item.is_fresh:
-            await self.leasing.lease((key,), lease, renewing=True)  # it says who is to replace it
-            return None
-        item.tier = tier.counters.name
-        if above:
-            await self._promote(above, {key: item}, granted)
-        return item
+        items = await self.leasing.lease(keys, lease)
+        fresh = {key: item for key, item in items.items() if item.is_fresh}
+        stale = [key for key in items if key not in fresh]
+        if stale:
+            await self.leasing.lease(stale, lease, renewing=True)  # it says who is to replace them
+        for item in fresh.values():
+            item.tier = tier.counters.name
+        if fresh and above:
+            await self._promote(above, fresh, granted)
+        return fresh
 
     async def _promote(
         self,
@@ -291,8 +292,7 @@ class Chain:
 
     async def write(self, items: Mapping[str, Item]) -> None:
         """Store what the caller says; whatever else is on its way under these keys is older, and is not stored."""
-        if self.hearing is not None and not self.hearing.has_begun:
-            await self.hearing.begin()
+        await self.hear()
         keys = list(items)
         done = False
         with self.fence.enter(keys, revoking=True) as granted:

@@ -150,9 +150,10 @@ class EntryTier:
         """Forget keys at once; returns how many were there."""
         return sum([self.backend.drop(key) for key in keys])
 
-    def drop_tagged(self, tags: Sequence[str]) -> int:
-        """Forget the keys that have one of these tags, at once; returns how many were there."""
-        return self.drop(self._tags.take(tags)) if tags else 0
+    def drop_tagged(self, tags: Sequence[str]) -> None:
+        """Forget the keys that have one of these tags, at once."""
+        if tags:
+            self.drop(self._tags.take(tags))
 
     async def invalidate_tags(self, tags: Sequence[str]) -> None:
         """Forget the keys that have one of these tags."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aicache._async.beside import Beside
@@ -32,35 +32,43 @@ class Fleet:
         self._sleep = sleep
         self._random = random
 
-    def lease(self, policy: Policy) -> Lease | None:
-        """A lease for a load, which has yet to be taken; None: this chain needs none."""
+    def lease(self, lock: float | None) -> Lease | None:
+        """A lease for a load, which has yet to be taken; None: this chain needs none. `lock`: as `Policy.lease`."""
         if self._chain.leasing is None:
             return None
-        return Lease() if policy.lease is None else Lease(os.urandom(12).hex(), policy.lease)
+        return Lease() if lock is None else Lease(os.urandom(12).hex(), lock)
 
     async def renewing(self, keys: list[str], lease: Lease | None) -> None:
         """Take a lease for keys of which there are values, to be replaced."""
         if lease is not None and self._chain.leasing is not None:
             await self._chain.leasing.lease(keys, lease, renewing=True)
 
-    async def wait(self, key: str, granted: Passes, lease: Lease | None, policy: Policy) -> Item | None:
-        """The value that another process is loading, once it is there; None where this one is to load.
+    async def wait(
+        self, keys: Sequence[str], granted: Passes, lease: Lease | None, policy: Policy, items: dict[str, Item]
+    ) -> None:
+        """Wait for the values that other processes are loading, and add them to `items`, until all are there or this
+        one is to load one of them. It must hold no lock meanwhile: they may be waiting for it.
 
         Raises `LoadTimeoutError` after the policy's `hard_timeout`.
         """
         tier = self._chain.leasing
-        if lease is None or tier is None or key not in lease.elsewhere:
-            return None
-        self._chain.counters.waits += 1
+        if lease is None or tier is None:
+            return
+        waiting = [key for key in keys if key in lease.elsewhere]
+        if not waiting:
+            return
+        self._chain.counters.waits += len(waiting)
         until = None if policy.hard_timeout is None else self._clock() + policy.hard_timeout
         for pause in pauses(self._random):
             await self._sleep(pause)
-            item = await self._chain.look_again(key, granted, lease)
-            if item is not None or key not in lease.elsewhere or tier.guard.is_failing:
-                return item
+            items.update(await self._chain.look_again(waiting, granted, lease))
+            if tier.guard.is_failing:
+                lease.elsewhere.clear()  # nobody can say who loads: this one does
+            waiting = [key for key in waiting if key not in items]
+            if not waiting or not lease.elsewhere.issuperset(waiting):
+                return
             if until is not None and self._clock() >= until:
                 raise LoadTimeoutError(f"another process takes longer than hard_timeout={policy.hard_timeout:g} s")
-        return None
 
     @asynccontextmanager
     async def holding(self, lease: Lease | None) -> AsyncGenerator[None]:

@@ -19,7 +19,7 @@ from aicache._kernel.item import Item
 from aicache.errors import LoadCancelledError, ReentrantLoadError
 from aicache.options import Policy
 
-__all__ = ["Flight", "Flights", "current"]
+__all__ = ["Flight", "Flights", "current", "outer_flight"]
 
 current: ContextVar[Flight | None] = ContextVar("aicache_flight", default=None)
 
@@ -91,7 +91,7 @@ class Flight:
 Load = Callable[[Flight, list[str]], Coroutine[Any, Any, dict[str, Item]]]
 
 
-def _outer() -> Flight | None:
+def outer_flight() -> Flight | None:
     """The load that this code is a part of."""
     flight = current.get()
     return None if flight is None or flight.landed else flight
@@ -114,7 +114,7 @@ class Flights:
         raised.
         """
         loop = asyncio.get_running_loop()
-        outer = _outer()
+        outer = outer_flight()
         flight = self._to_join(loop, key, outer)
         joins = flight is not None
         if flight is None:
@@ -139,7 +139,7 @@ class Flights:
         any.
         """
         loop = asyncio.get_running_loop()
-        outer = _outer()
+        outer = outer_flight()
         joined = {key: flight for key in keys if (flight := self._to_join(loop, key, outer)) is not None}
         self._counters.joins += len(joined)
         if self._counters.events is not None:

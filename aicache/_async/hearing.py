@@ -30,18 +30,26 @@ _MOST: Final = 0.3  # seconds that an answer may take, however patient the tier 
 
 
 class Hearing:
-    """One cache's. `own`: what the backend itself did is to be heard too, since another cache uses it as well."""
+    """One cache's. `is_shared`: says whether another cache uses the backend as well, so that what the backend itself
+    did is to be heard too.
+    """
 
     def __init__(
-        self, fence: Fence, memory: Sequence[EntryTier], tier: ByteTier, clock: Callable[[], float], *, own: bool
+        self,
+        fence: Fence,
+        memory: Sequence[EntryTier],
+        tier: ByteTier,
+        clock: Callable[[], float],
+        is_shared: Callable[[], bool],
     ) -> None:
         self._fence = fence
         self._memory = memory
         self._tier = tier
         self._clock = clock
-        self._own = own
+        self._is_shared = is_shared
         deadline = tier.backend.deadline if supports(tier.backend, HasDeadline) else None
         self._patience = min(tier.timeout or deadline or _MOST, _MOST)
+        self._wait = min(_WAIT, self._patience / 2)  # no news must not look like no answer
         self._following = Following()
         self._beside = Beside(self._step, self._ended)
         self.has_begun = False
@@ -66,7 +74,8 @@ class Hearing:
         backend: Any = self._tier.backend
         try:
             heard = await bounded(
-                backend.follow(self._following.position, _WAIT, own=self._own), min(self._tier.timeout or _MOST, _MOST)
+                backend.follow(self._following.position, self._wait, own=self._is_shared()),
+                min(self._tier.timeout or _MOST, _MOST),
             )
         except Exception:  # away, or closed: its other calls count and tell that
             if self._clock() + _AGAIN + self._patience >= self._following.until:  # the next answer may be too late

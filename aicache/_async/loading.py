@@ -18,7 +18,7 @@ from aicache._kernel.checks import checked_mapping
 from aicache._kernel.fence import Pass
 from aicache._kernel.item import Item
 from aicache._kernel.leases import turn
-from aicache._kernel.lifetime import jittered
+from aicache._kernel.lifetime import freshest, jittered, may_stand_in
 from aicache._kernel.outcomes import Call, made, previous_value
 from aicache._kernel.results import told
 from aicache._kernel.tags import NO_TAGS
@@ -44,7 +44,7 @@ class Loads:
         fleet: Fleet,
     ) -> None:
         self._chain = chain
-        self._fleet = fleet
+        self.fleet = fleet
         self._counters = chain.counters
         self._flights = flights
         self._throttle = throttle
@@ -118,32 +118,33 @@ class Loads:
         with self._chain.fence.enter(keys) as granted:
             flight.passes = granted
             versions = await self._chain.versions(asked.tags) if asked.tags else NO_TAGS
-            lease, stale = self._fleet.lease(policy), cast("list[Item]", [])
+            lease, stale = self.fleet.lease(policy.lease), cast("list[Item]", [])
             found = await self._chain.find(key, granted, stale=stale, lease=lease)
             if not isinstance(found, str):
                 if not renew:
                     return {key: found}
                 old: Item | None = found
             else:
-                old = self._usable(stale, asked)
+                old = freshest(stale, policy.stale_for)
             if old is not None and not renew and self._stand_in(flight, key, old, asked):
                 return {key: old}
             if stale or renew:
-                await self._fleet.renewing(keys, lease)
+                await self.fleet.renewing(keys, lease)
             if renew and lease is not None and lease.elsewhere:
                 return {key: old} if old is not None else {}  # another process makes a new one
             try:
-                waited = await self._fleet.wait(key, granted, lease, policy)
-                if waited is not None:
-                    return {key: waited}
-                async with self._fleet.holding(lease):
+                waited: dict[str, Item] = {}
+                await self.fleet.wait(keys, granted, lease, policy, waited)
+                if waited:
+                    return waited
+                async with self.fleet.holding(lease):
                     begun = monotonic()
                     item = await self._made(key, factory, asked, old)
                     if item.skipped is None and await self.tagged([(key, item)], versions, begun):
                         await self._chain.fill({key: item}, granted, lease)
             except Exception:
                 self._throttle.hold(key, policy.throttle)
-                if old is not None and _may_stand_in(old, policy.stale_if_error) and granted[key].holds:
+                if old is not None and may_stand_in(old, policy.stale_if_error) and granted[key].holds:
                     return {key: old}
                 raise
             return {key: item}
@@ -156,44 +157,40 @@ class Loads:
         with self._chain.fence.enter(keys) as granted:
             flight.passes = granted
             versions = await self._chain.versions(asked.tags) if asked.tags else NO_TAGS
-            lease, stale = self._fleet.lease(policy), cast("dict[str, list[Item]]", {})
+            lease, stale = self.fleet.lease(policy.lease), cast("dict[str, list[Item]]", {})
             items = await self._chain.find_many(keys, granted, stale, lease)
-            found = {key: self._usable(some, asked) for key, some in stale.items() if key not in items}
+            found = {key: freshest(some, policy.stale_for) for key, some in stale.items() if key not in items}
             old = {key: item for key, item in found.items() if item is not None}
             for key, item in old.items():
                 if self._stand_in(flight, key, item, asked):
                     items[key] = item
             if stale:
-                await self._fleet.renewing(list(stale), lease)
+                await self.fleet.renewing(list(stale), lease)
             missing = [key for key in keys if key not in items]
-            if not missing:
-                return items
             try:
-                async with self._fleet.holding(lease):
-                    for key in [key for key in missing if lease is not None and key in lease.elsewhere]:
-                        if (waited := await self._fleet.wait(key, granted, lease, policy)) is not None:
-                            items[key] = waited
-                            missing.remove(key)
-                    if not missing:
-                        return items
-                    begun = monotonic()
-                    values = checked_mapping(await self._called(missing, factory, policy.hard_timeout, missing))
-                    loaded = {
-                        key: self._kept(key, values[key], asked, old.get(key)) for key in missing if key in values
-                    }
-                    kept = [(key, item) for key, item in loaded.items() if item.skipped is None]
-                    await self._chain.fill(dict(await self.tagged(kept, versions, begun)), granted, lease)
+                while missing:
+                    mine = [key for key in missing if lease is None or key not in lease.elsewhere]
+                    if not mine:
+                        await self.fleet.wait(missing, granted, lease, policy, items)
+                    else:  # first: other processes may be waiting for these
+                        async with self.fleet.holding(lease):
+                            begun = monotonic()
+                            loaded = await self._made_many(mine, factory, asked, old)
+                            kept = [(key, item) for key, item in loaded.items() if item.skipped is None]
+                            await self._chain.fill(dict(await self.tagged(kept, versions, begun)), granted, lease)
+                        items |= loaded
+                    missing = [key for key in missing if key not in items and key not in mine]
             except Exception:
                 for key in missing:
                     self._throttle.hold(key, policy.throttle)
-                    if key in old and _may_stand_in(old[key], policy.stale_if_error) and granted[key].holds:
+                    if key in old and may_stand_in(old[key], policy.stale_if_error) and granted[key].holds:
                         items[key] = old[key]
                 if len(items) == len(keys):
                     return items
                 for key, item in items.items():  # who waits for these alone is served
                     flight.offer(key, item, 0, granted[key])
                 raise
-            return items | loaded
+            return items
 
     async def tagged(
         self, items: Sequence[tuple[str, Item]], versions: Mapping[str, bytes], begun: float
@@ -202,24 +199,21 @@ class Loads:
 
         A tag that only the factory named has a version from after; it will do if that is older than the load.
         """
+        late = list(dict.fromkeys(tag for _, item in items for tag in item.tags if tag not in versions))
+        found, young, shared = NO_TAGS, set[str](), self._chain.shared
+        if late:
+            found = await self._chain.versions(late)
+            if shared is not None:
+                young = await shared.versions.made_since(late, monotonic() - begun + _MARGIN)
         fit: list[tuple[str, Item]] = []
         for key, item in items:
-            late = [tag for tag in item.tags if tag not in versions]
-            item.tags = versions
-            if late:
-                item.tags = {**versions, **await self._chain.versions(late)}
-                shared = self._chain.shared
-                if shared is not None and await shared.versions.made_since(late, monotonic() - begun + _MARGIN):
-                    self.skipped(key, "tags")
-                    continue
-            fit.append((key, item))
+            own = [tag for tag in item.tags if tag not in versions]
+            item.tags = {**versions, **{tag: found[tag] for tag in own}} if own else versions
+            if young.isdisjoint(own):
+                fit.append((key, item))
+            else:
+                self.skipped(key, "tags")
         return fit
-
-    @staticmethod
-    def _usable(stale: Sequence[Item], asked: Call) -> Item | None:
-        """The one that was fresh last, if the policy has a use for it."""
-        usable = [item for item in stale if _may_stand_in(item, asked.policy.stale_for)]
-        return max(usable, key=lambda item: item.ttl or 0.0, default=None)
 
     def _stand_in(self, flight: Flight, key: str, old: Item, asked: Call) -> bool:
         """Offer the stale value to those who wait, when the policy says; True where it is all that they get now."""
@@ -227,12 +221,12 @@ class Loads:
         if self._throttle.holds(key):
             return True
         granted: Pass = flight.passes[key]
-        if _may_stand_in(old, policy.stale_while_revalidate):
+        if may_stand_in(old, policy.stale_while_revalidate):
             self._counters.refreshes += 1
             if self._counters.events is not None:
                 self._counters.events.tell("refresh", key)
             flight.offer(key, old, 0, granted)
-        elif _may_stand_in(old, policy.stale_if_error):
+        elif may_stand_in(old, policy.stale_if_error):
             if policy.soft_timeout is not None:
                 flight.offer(key, old, policy.soft_timeout, granted)
             flight.fall_back(key, old, granted)
@@ -245,6 +239,12 @@ class Loads:
             return self._kept(key, await self._called([key], factory, asked.policy.hard_timeout), asked, old)
         finally:
             previous_value.reset(token)
+
+    async def _made_many(
+        self, keys: list[str], factory: Callable[..., Any], asked: Call, old: Mapping[str, Item]
+    ) -> dict[str, Item]:
+        values = checked_mapping(await self._called(keys, factory, asked.policy.hard_timeout, keys))
+        return {key: self._kept(key, values[key], asked, old.get(key)) for key in keys if key in values}
 
     def _kept(self, key: str, outcome: object, asked: Call, old: Item | None) -> Item:
         """The item for what a factory returned; `skipped` says why it is not to be stored."""
@@ -295,7 +295,3 @@ class Loads:
 def _may_be_older(item: Item, asked_at: int) -> bool:
     """Whether another process may have invalidated it before the turn at which it was asked for."""
     return item.known is not None and item.known < asked_at and item.is_fresh
-
-
-def _may_stand_in(old: Item, span: float) -> bool:
-    return old.ttl is None or old.ttl > 0 or -old.ttl <= span > 0

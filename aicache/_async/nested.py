@@ -36,9 +36,7 @@ class NestedTier:
     async def read(self, key: str, *, with_life: bool) -> Item | str:
         """The item, or the reasons why there is none."""
         stale: list[Item] = []
-        await self.chain.hear()
-        with self.chain.fence.enter((key,)) as granted:
-            found = await self.chain.find(key, granted, with_life=with_life, stale=stale)
+        found = await self.chain.look(key, with_life=with_life, stale=stale)
         if isinstance(found, str):
             self.counters.misses += 1
             return stale[0] if stale else f"({found})"
@@ -50,9 +48,7 @@ class NestedTier:
         if with_life:  # a batch does not ask for lives that its own tiers have no use for
             read = {key: await self.read(key, with_life=True) for key in keys}
             return {key: item for key, item in read.items() if isinstance(item, Item)}
-        await self.chain.hear()
-        with self.chain.fence.enter(keys) as granted:
-            found = await self.chain.find_many(keys, granted)
+        found = await self.chain.look_many(keys)
         self.counters.hits += len(found)
         self.counters.misses += len(keys) - len(found)
         return found
@@ -91,10 +87,9 @@ class NestedTier:
         """Forget keys in the tiers of this process, at once; returns how many were there."""
         return self.chain.drop(keys)
 
-    def drop_tagged(self, tags: Sequence[str]) -> int:
+    def drop_tagged(self, tags: Sequence[str]) -> None:
         """Forget the keys that have one of these tags in the tiers of this process, at once."""
         self.chain.drop_tagged(tags)
-        return 0
 
     async def invalidate_tags(self, tags: Sequence[str]) -> None:
         """Let no entry be valid any more that has one of these tags."""

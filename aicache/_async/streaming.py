@@ -20,6 +20,7 @@ class Streaming:
     """The part of a `TieredCache` that speaks of streams."""
 
     _policy: Policy
+    _call: Call
     _streams: Streams
 
     def stream(
@@ -57,8 +58,13 @@ class Streaming:
         self._streams.check_open()
         check_key(key)
         check_factory(factory)
-        policy = policy or self._policy
-        of_all = checked_tags((*policy.tags, *checked_tags(tags)))
-        asked = Call(policy, ttl if ttl is UNSET else check_ttl(ttl), cost, of_all)
+        asked = self._asked(policy, ttl, cost, tags)
         wanted = Wanted(key, factory, asked, keep, checked_bytes(max_bytes), checked_pacing(pacing))
         return self._streams.read(wanted)
+
+    def _asked(self, policy: Policy | None, ttl: Ttl, cost: Cost, tags: Iterable[str]) -> Call:
+        if policy is None and ttl is UNSET and cost is None and not tags:
+            return self._call
+        policy = policy or self._policy
+        of_all = checked_tags((*policy.tags, *checked_tags(tags)))
+        return Call(policy, ttl if ttl is UNSET else check_ttl(ttl), cost, of_all)

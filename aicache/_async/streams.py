@@ -17,13 +17,14 @@ from time import monotonic
 from typing import Any, Final, NamedTuple, cast
 
 from aicache._async.chain import Chain
-from aicache._async.flights import Flight, Flights, current
+from aicache._async.flights import Flight, Flights, current, outer_flight
 from aicache._async.front import Front
 from aicache._async.loading import Loads
 from aicache._async.primitives import call
 from aicache._kernel.fence import Passes
 from aicache._kernel.item import Item
 from aicache._kernel.leases import Lease
+from aicache._kernel.lifetime import freshest
 from aicache._kernel.outcomes import Call, Made, made_of_stream
 from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
 from aicache._kernel.tags import NO_TAGS
@@ -210,9 +211,7 @@ class Streams:
 
     def _board(self, wanted: Wanted) -> tuple[Stream, Reader, Flight | None]:
         loop, key = asyncio.get_running_loop(), wanted.key
-        outer = current.get()
-        if outer is not None and outer.landed:
-            outer = None
+        outer = outer_flight()
         stream = self._running.table.get((loop, key))
         if stream is None or not (stream.may_be_joined(key) and stream.tape.is_whole):
             stream = self._start(loop, wanted)
@@ -275,7 +274,7 @@ class Streams:
     async def _look(self, stream: Stream, wanted: Wanted) -> Item | None:
         """Look for a recording, and return a stale one that may stand in for a factory that fails."""
         key, stale = wanted.key, cast("list[Item]", [])
-        stream.lease = None if self._chain.leasing is None else Lease()
+        stream.lease = self._loads.fleet.lease(None)
         tags = wanted.asked.tags
         stream.versions = await self._chain.versions(tags) if tags else NO_TAGS
         found = await self._chain.find(key, stream.passes, stale=stale, lease=stream.lease)
@@ -284,11 +283,10 @@ class Streams:
                 stream.find(found)
                 return None
             self._chain.refuse(key, found, "not a stream")
-        if self._chain.leasing is not None and stream.lease is not None and (stale or isinstance(found, Item)):
-            await self._chain.leasing.lease((key,), stream.lease, renewing=True)
-        span = wanted.asked.policy.stale_if_error
-        usable = [item for item in stale if -(item.ttl or 0.0) <= span > 0 and recording_in(item.value) is not None]
-        old = max(usable, key=lambda item: item.ttl or 0.0, default=None)
+        if stale or isinstance(found, Item):
+            await self._loads.fleet.renewing([key], stream.lease)
+        recorded = [item for item in stale if recording_in(item.value) is not None]
+        old = freshest(recorded, wanted.asked.policy.stale_if_error)
         if old is not None and self._throttle.holds(key):
             stream.find(old)
         return old

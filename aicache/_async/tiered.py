@@ -208,7 +208,7 @@ class TieredCache(Streaming, Forgetting):
             self._chain.keep(alone, check_key(key), item)
 
     async def _write_tagged(self, items: Mapping[str, Item], tags: Iterable[str]) -> None:
-        versions = await self._chain.versions(checked_tags((*self._policy.tags, *tags)))
+        versions = await self._chain.versions(self._asked(None, UNSET, None, tags).tags)
         for item in items.values():
             item.tags = versions
         await self._chain.write(items)
@@ -418,13 +418,6 @@ class TieredCache(Streaming, Forgetting):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    def _asked(self, policy: Policy | None, ttl: Ttl, cost: Cost, tags: Iterable[str]) -> Call:
-        if policy is None and ttl is UNSET and cost is None and not tags:
-            return self._call
-        policy = policy or self._policy
-        of_all = checked_tags((*policy.tags, *checked_tags(tags)))
-        return Call(policy, ttl if ttl is UNSET else check_ttl(ttl), cost, of_all)
 
     def _refresh_if_due(self, key: str, expires: float | None, factory: Callable[[], Any], asked: Call) -> None:
         left = None if expires is None else expires - self._front_clock()

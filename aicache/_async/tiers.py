@@ -295,9 +295,8 @@ class ByteTier:
         """0: this tier has to be asked, and waited for."""
         return 0
 
-    def drop_tagged(self, tags: Sequence[str]) -> int:  # noqa: ARG002 only a tier in this process can forget at once
-        """0: this tier has to be asked, and waited for."""
-        return 0
+    def drop_tagged(self, tags: Sequence[str]) -> None:
+        """Nothing: this tier has to be asked, and waited for."""
 
     async def invalidate_tags(self, tags: Sequence[str]) -> None:
         """Let no entry be valid any more that has one of these tags."""

@@ -53,10 +53,10 @@ class Versions:
             self._known |= found
         return known | found
 
-    async def made_since(self, tags: Sequence[str], seconds: float) -> bool:
-        """Whether one of these tags may have been invalidated in the last so many seconds."""
+    async def made_since(self, tags: Sequence[str], seconds: float) -> set[str]:
+        """Those of the tags that may have been invalidated in the last so many seconds."""
         ages: dict[str, float] = await self._tier.tried(self._tier.backend.tag_ages, tags)
-        return any(ages.get(tag, 0.0) <= seconds for tag in tags)
+        return {tag for tag in tags if ages.get(tag, 0.0) <= seconds}
 
     async def outdated(self, items: Mapping[str, Item]) -> list[str]:
         """The keys of those that have a tag which was invalidated since, or of which that cannot be told."""

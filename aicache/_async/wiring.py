@@ -65,7 +65,8 @@ def hearing_of(chain: Chain, clock: Callable[[], float]) -> Hearing | None:
     """What has the tiers in this process hear of what other processes do; None where there is nothing to be heard."""
     last = chain.tiers[-1]
     memory = [tier for tier in chain.tiers if isinstance(tier, EntryTier)]
-    if not (memory and isinstance(last, ByteTier) and supports(last.backend, SupportsFeed)):
+    if not (isinstance(last, ByteTier) and supports(last.backend, SupportsFeed)):
         return None
-    users = _caches_of[last.backend] = _caches_of.get(last.backend, 0) + 1
-    return Hearing(chain.fence, memory, last, clock, own=users > 1)
+    backend = last.backend
+    _caches_of[backend] = _caches_of.get(backend, 0) + 1
+    return Hearing(chain.fence, memory, last, clock, lambda: _caches_of[backend] > 1) if memory else None

@@ -10,18 +10,14 @@ __all__ = ["options_in_words", "policy_in_words", "ways_in_words"]
 def policy_in_words(policy: Policy, *, can_cancel: bool) -> list[str]:
     """A line for each thing. `can_cancel`: whether a load that is no longer wanted can be ended."""
     stale = policy.stale_for
-    lines = [
-        "values never expire by themselves" if policy.ttl is None else f"values are fresh for {policy.ttl:g} s",
-        "",
-        "",
-    ]
+    lines = ["values never expire by themselves" if policy.ttl is None else f"values are fresh for {policy.ttl:g} s"]
     if policy.jitter:
         lines[0] += f", each for up to {policy.jitter:.0%} less (jitter)"
     if policy.negative_ttl is not None:
-        lines[1] = f"None is kept for {policy.negative_ttl:g} s" if policy.negative_ttl else "None is not stored"
+        lines.append(f"None is kept for {policy.negative_ttl:g} s" if policy.negative_ttl else "None is not stored")
     if policy.store_if is not None:
         kind = getattr(policy.store_if, "__name__", type(policy.store_if).__name__)
-        lines[2] = f"only values for which {kind} is true are stored"
+        lines.append(f"only values for which {kind} is true are stored")
     if policy.refresh_ahead is not None and policy.ttl is not None:
         when = policy.refresh_ahead * policy.ttl
         lines.append(f"after {when:g} s of {policy.ttl:g} a hit has a new one made in the background (refresh_ahead)")
@@ -50,7 +46,7 @@ def policy_in_words(policy: Policy, *, can_cancel: bool) -> list[str]:
         )
     ends = can_cancel and policy.abandoned == "cancel"
     lines.append(f"a load that nobody waits for is {'cancelled' if ends else 'completed and stored'}")
-    return [line for line in lines if line]
+    return lines
 
 
 def ways_in_words(options: Tier, deadline: float | None, *, has_many: bool, has_ttl: bool) -> str:

@@ -24,10 +24,9 @@ class Following:
     `until`: memory may answer as long as the clock is below it.
     """
 
-    __slots__ = ("_alive_for", "position", "until")
+    __slots__ = ("position", "until")
 
-    def __init__(self, alive_for: float = ALIVE_FOR) -> None:
-        self._alive_for = alive_for
+    def __init__(self) -> None:
         self.position: str | None = None
         self.until = float("-inf")
 
@@ -44,4 +43,4 @@ class Following:
 
     def prove(self, asked_at: float) -> None:
         """What the answer to the question that was sent at `asked_at` said has been done."""
-        self.until = max(self.until, asked_at + self._alive_for)
+        self.until = max(self.until, asked_at + ALIVE_FOR)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from aicache._kernel.item import Item
 
-__all__ = ["ended", "jittered", "lives", "renewed", "shorter"]
+__all__ = ["ended", "freshest", "jittered", "lives", "may_stand_in", "renewed", "shorter"]
 
 _MILLISECOND: Final = 0.001
 _ROUNDED: Final = 1e-7  # of a 32-bit float, as a fraction
@@ -44,6 +45,17 @@ def ended(item: Item, stale_for: float) -> Item | None:
         return None
     item.ttl, item.stale_for = -(_MILLISECOND + keep * _ROUNDED), keep
     return item
+
+
+def may_stand_in(item: Item, span: float) -> bool:
+    """Whether it is fresh, or has been stale for no more than `span` seconds; 0: it may not be stale at all."""
+    return item.ttl is None or item.ttl > 0 or -item.ttl <= span > 0
+
+
+def freshest(items: Iterable[Item], span: float) -> Item | None:
+    """Of those that may stand in the one that was fresh last."""
+    usable = [item for item in items if may_stand_in(item, span)]
+    return max(usable, key=lambda item: item.ttl or 0.0, default=None)
 
 
 def renewed(item: Item, ttl: float | None, stale_for: float) -> Item:

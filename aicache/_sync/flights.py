@@ -21,7 +21,7 @@ from aicache._kernel.item import Item
 from aicache.errors import LoadTimeoutError, ReentrantLoadError
 from aicache.options import Policy
 
-__all__ = ["Flight", "Flights", "current", "waits"]
+__all__ = ["Flight", "Flights", "current", "outer_flight", "waits"]
 
 current: ContextVar[Flight | None] = ContextVar("aicache_sync_flight", default=None)
 waits: Final = threading.RLock()  # over who waits for whom, across all caches; the collector may close a stream
@@ -111,6 +111,12 @@ class Flight:
 Load = Callable[[Flight, list[str]], dict[str, Item]]
 
 
+def outer_flight() -> Flight | None:
+    """The load that this code is a part of."""
+    flight = current.get()
+    return None if flight is None or flight.landed else flight
+
+
 class Flights:
     """The loads under way, by key."""
 
@@ -135,9 +141,7 @@ class Flights:
         """The same for several; `load` is called with a flight and the keys that nobody is loading, if there are
         any.
         """
-        outer = current.get()
-        if outer is not None and outer.landed:
-            outer = None
+        outer = outer_flight()
         joined: dict[str, Flight] = {}
         mine = Flight()
         with self._lock, waits:

@@ -20,12 +20,13 @@ from typing import Any, Final, NamedTuple, cast
 from aicache._kernel.fence import Passes
 from aicache._kernel.item import Item
 from aicache._kernel.leases import Lease
+from aicache._kernel.lifetime import freshest
 from aicache._kernel.outcomes import Call, Made, made_of_stream
 from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
 from aicache._kernel.tags import NO_TAGS
 from aicache._kernel.throttle import Throttle
 from aicache._sync.chain import Chain
-from aicache._sync.flights import Flight, Flights, current, waits
+from aicache._sync.flights import Flight, Flights, current, outer_flight, waits
 from aicache._sync.front import Front
 from aicache._sync.loading import Loads
 from aicache._sync.primitives import call
@@ -230,9 +231,7 @@ class Streams:
     def _board(self, wanted: Wanted) -> tuple[Stream, Reader, Flight | None]:
         key, running = wanted.key, self._running
         self._chain.hear()
-        outer = current.get()
-        if outer is not None and outer.landed:
-            outer = None
+        outer = outer_flight()
         with running.lock, waits:
             stream = running.table.get(key)
             reader = None if stream is None else stream.join(outer)
@@ -296,7 +295,7 @@ class Streams:
     def _look(self, stream: Stream) -> None:
         """Look for a recording, and for a stale one that may stand in for a factory that fails."""
         key, stale = stream.wanted.key, cast("list[Item]", [])
-        stream.lease = None if self._chain.leasing is None else Lease()
+        stream.lease = self._loads.fleet.lease(None)
         tags = stream.wanted.asked.tags
         stream.versions = self._chain.versions(tags) if tags else NO_TAGS
         found = self._chain.find(key, stream.granted, stale=stale, lease=stream.lease)
@@ -305,11 +304,10 @@ class Streams:
                 stream.find(found)
                 return
             self._chain.refuse(key, found, "not a stream")
-        if self._chain.leasing is not None and stream.lease is not None and (stale or isinstance(found, Item)):
-            self._chain.leasing.lease((key,), stream.lease, renewing=True)
-        span = stream.wanted.asked.policy.stale_if_error
-        usable = [item for item in stale if -(item.ttl or 0.0) <= span > 0 and recording_in(item.value) is not None]
-        stream.old = max(usable, key=lambda item: item.ttl or 0.0, default=None)
+        if stale or isinstance(found, Item):
+            self._loads.fleet.renewing([key], stream.lease)
+        recorded = [item for item in stale if recording_in(item.value) is not None]
+        stream.old = freshest(recorded, stream.wanted.asked.policy.stale_if_error)
         if stream.old is not None and self._throttle.holds(key):
             stream.find(stream.old)
 

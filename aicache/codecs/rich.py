@@ -34,10 +34,10 @@ _pack: Final = msgpack.packb
 _unpack: Final = msgpack.unpackb
 
 
-def checked_types(types: Mapping[int, type] | None) -> dict[int, type]:
+def checked_types(types: Mapping[int, type]) -> dict[int, type]:
     """The registered classes by number; raises `ConfigurationError` for what cannot be registered."""
     known: dict[int, type] = {}
-    for code, cls in (types or {}).items():
+    for code, cls in types.items():
         if not is_number(code, 0, 2**31 - 1):
             raise ConfigurationError(
                 f"types is {{number: class}}, with a number from 0 up that never changes; got {code!r}"

@@ -210,3 +210,70 @@ def test_many_keys_are_loaded_once():
         assert answers[0] == answers[1] == answers[2]
 
     with_processes(body)
+
+
+def test_processes_that_wait_for_each_others_keys_never_wait_for_ever():
+    async def body(they):
+        loads = []
+
+        def many(at, keys, takes):
+            async def load(missing):
+                loads.append((at, sorted(missing)))
+                await asyncio.sleep(takes)
+                return {key: f"{key} by {at}" for key in missing}
+
+            return asyncio.ensure_future(they.caches[at].get_or_set_many(keys, load))
+
+        async def fail():
+            await asyncio.sleep(2.0)
+            raise ConnectionError("the provider is down")
+
+        failing = asyncio.ensure_future(they.caches[0].get_or_set("shared", fail))
+        await asyncio.sleep(0.1)
+        one = many(1, ["shared", "one"], 1.0)  # "shared" is being loaded, "one" is its own
+        await asyncio.sleep(0.1)
+        other = many(2, ["shared", "one", "other"], 1.0)
+        with pytest.raises(ConnectionError):
+            await failing
+        answers = await asyncio.wait_for(asyncio.gather(one, other), 10.0)
+        assert answers[0]["one"] == answers[1]["one"] == "one by 1"
+        assert answers[1]["other"] == "other by 2"
+        assert answers[0]["shared"] == answers[1]["shared"]
+        assert sorted(key for _, keys in loads for key in keys) == ["one", "other", "shared"]  # each once
+
+    with_processes(body)
+
+
+def test_many_keys_are_waited_for_together():
+    async def body(they):
+        keys = [f"k{at}" for at in range(50)]
+
+        async def load(missing):
+            await asyncio.sleep(1.0)
+            return dict.fromkeys(missing, "made")
+
+        first = asyncio.ensure_future(they.caches[0].get_or_set_many(keys, load))
+        await asyncio.sleep(0.1)
+        assert await they.caches[1].get_or_set_many(keys, load) == dict.fromkeys(keys, "made")
+        assert they.now() <= 1.0 + POLL
+        assert they.waits == [0, 50, 0]
+        await first
+
+    with_processes(body)
+
+
+def test_what_a_wait_for_many_found_is_kept_when_it_ends_too_late():
+    async def body(they):
+        slow = they.ask(0, 60.0)
+        await asyncio.sleep(0.1)
+
+        async def load(missing):
+            return dict.fromkeys(missing, "made")
+
+        policy = Policy(lease=LEASE, hard_timeout=1.5)
+        with pytest.raises(LoadTimeoutError):
+            await they.caches[1].get_or_set_many(["k", "own"], load, policy=policy)
+        assert await they.caches[1].get("own") == "made"
+        slow.cancel()
+
+    with_processes(body)

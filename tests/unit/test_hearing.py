@@ -221,15 +221,32 @@ def test_a_forked_child_begins_anew():
     in_two_processes(body)
 
 
-def test_what_a_second_cache_over_the_same_backend_does_is_heard_too():
+@pytest.mark.parametrize("comes", ["before", "after"])
+@pytest.mark.parametrize("has_memory", [True, False])
+def test_what_a_second_cache_over_the_same_backend_does_is_heard_too(comes, has_memory):
     async def main():
         clock = asyncio.get_running_loop().time
         store, memory = SharedStore(clock=clock), MemoryBackend(clock=clock)
-        other = TieredCache([MemoryBackend(clock=clock), store], clock=clock)
+
+        def second():
+            return TieredCache([*[MemoryBackend(clock=clock)][:has_memory], store], clock=clock)
+
+        other = second() if comes == "before" else None
         async with TieredCache([memory, store], clock=clock) as cache:
+            other = other or second()
             await cache.set("k", "v")
             await other.delete("k")
             await heard()
             assert kept(memory) is None
 
     run(main())
+
+
+def test_a_feed_without_news_is_heard_however_short_the_patience():
+    async def body(here, there, memory, store):
+        await here.set("k", "v")
+        await asyncio.sleep(3)
+        assert kept(memory) == "v"
+        assert here._chain.hearing.losses == 1  # when it began
+
+    in_two_processes(body, timeout=0.05)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicache import Codec
+from aicache import Codec, TieredCache
 from aicache._kernel.tags import TagIndex, are_valid, packed_tags, unpacked_tags
 from aicache.errors import EnvelopeError, InvalidArgumentError, InvalidTypeError
 from aicache.options import checked_tags
+from aicache_memory import MemoryBackend
 
 VERSIONS = st.dictionaries(st.text(min_size=1, max_size=20), st.binary(min_size=1, max_size=20), max_size=8)
 
@@ -101,3 +102,17 @@ def test_what_has_left_the_tier_is_forgotten_in_time():
     assert index._count < 3_000
     assert sum(map(len, index._keys.values())) == index._count
     assert "stays" in index.take(["a"])
+
+
+@pytest.mark.parametrize("verb", ["set", "set_many", "get_or_set", "get_or_set_many"])
+async def test_one_text_is_not_taken_for_the_tags_that_its_letters_are(verb):
+    async with TieredCache([MemoryBackend()]) as cache:
+        calls = {
+            "set": lambda: cache.set("k", "v", tags="ab"),
+            "set_many": lambda: cache.set_many({"k": "v"}, tags="ab"),
+            "get_or_set": lambda: cache.get_or_set("k", lambda: "v", tags="ab"),
+            "get_or_set_many": lambda: cache.get_or_set_many(["k"], lambda keys: {}, tags="ab"),
+        }
+        with pytest.raises(InvalidTypeError, match="tags must be several texts"):
+            await calls[verb]()
+        assert await cache.get("k") is None
