@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, inf
 from typing import Any, Final, cast
 
@@ -22,8 +22,10 @@ __all__ = [
     "Commands",
     "Look",
     "is_foreign",
+    "milliseconds",
     "portions",
     "refusal",
+    "seconds_left",
     "weight",
 ]
 
@@ -79,6 +81,16 @@ def refusal(replies: Sequence[Any]) -> Exception | None:
 def is_foreign(error: Exception) -> bool:
     """Whether an error says that a key holds something else than text."""
     return str(error).startswith("WRONGTYPE")
+
+
+def milliseconds(seconds: float) -> int:
+    """At least one."""
+    return max(1, ceil(seconds * 1000))
+
+
+def seconds_left(left: int) -> float | None:
+    """What a PTTL of something that is there says; None: no expiry."""
+    return None if left == -1 else max(0, left) / 1000
 
 
 class Look:
@@ -148,11 +160,6 @@ class Commands:
                 return CUT
         return reply
 
-    @staticmethod
-    def is_cut(value: object) -> bool:
-        """Whether only the reply to `whole` can say what the value is."""
-        return value is CUT
-
     def set(self, key: str, value: bytes, ttl: float | None) -> Command:
         """Store a value; raises for one that is too large, or a ttl that the server cannot hold."""
         name = self.name(key)
@@ -172,7 +179,7 @@ class Commands:
             raise InvalidArgumentError(
                 f"ttl is {ttl:g} seconds, longer than the server can hold; pass None for no expiry"
             )
-        return ("SET", name, data, "PX", max(1, ceil(ttl * 1000)))
+        return ("SET", name, data, "PX", milliseconds(ttl))
 
     def pairs(self, keys: Sequence[str], *, is_whole: bool = False) -> list[Command]:
         """Read each value and its remaining life."""
@@ -184,17 +191,13 @@ class Commands:
     ) -> dict[str, tuple[Any, float | None]]:
         """What `value` says and the remaining seconds (None: no expiry), from the replies to `pairs`."""
         return {
-            key: (self.value(value, is_whole=is_whole), None if left == -1 else max(0, left) / 1000)
+            key: (self.value(value, is_whole=is_whole), seconds_left(left))
             for key, value, left in zip(keys, replies[::2], replies[1::2], strict=True)
         }
 
     def sets(self, entries: Mapping[str, tuple[bytes, float | None]]) -> list[Command]:
         """Store many values, all of them checked before the first is sent."""
         return [self.set(key, value, ttl) for key, (value, ttl) in entries.items()]
-
-    def unlinks(self, keys: Iterable[str]) -> list[Command]:
-        """Forget keys, each once, in slices."""
-        return self.unlinks_of(list(dict.fromkeys(map(self.name, keys))))
 
     def unlinks_of(self, names: Sequence[bytes]) -> list[Command]:
         """Forget names as they are on the server, in slices."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import ceil
 from typing import Any, Final, cast
 
 from aicache.protocols import Heard, Leased
+from aicache_redis._commands import Command, milliseconds, seconds_left
 from aicache_redis._names import Names, encoded
 from aicache_redis._scripts import FILL, LEASE, RELEASE, RENEW, Script
 
@@ -26,7 +26,6 @@ __all__ = [
     "lease",
     "lease_in_steps",
     "leased",
-    "milliseconds",
     "notice",
     "owned_in_steps",
     "position",
@@ -37,7 +36,6 @@ __all__ = [
 KEPT_NOTICES: Final = 10_000
 """How many the feed keeps; whoever has not read for longer than that forgets everything."""
 
-Command = tuple[Any, ...]
 Conditions = list[tuple[bytes, tuple[bytes | None, ...]]]
 """Names, and what one of must stand there."""
 
@@ -66,11 +64,6 @@ class Step:
         return ("EVAL", self.script.text, len(self.keys), *self.keys, *self.arguments)
 
 
-def milliseconds(seconds: float) -> int:
-    """At least one."""
-    return max(1, ceil(seconds * 1000))
-
-
 def lease(
     names: Names, key: str, most: int, token: bytes, seconds: float, holder: bytes, lock: float, *, renewing: bool
 ) -> Step:
@@ -83,31 +76,28 @@ def lease(
 def leased(reply: Sequence[Any]) -> Leased:
     """What the reply to `lease` says."""
     value, left, token, holds = reply
-    return Leased(value, None if left == -1 else max(0, left) / 1000, token, bool(holds))
+    return Leased(value, seconds_left(left), token, bool(holds))
 
 
-def lease_in_steps(names: Names, key: str, token: bytes, life: int, holder: bytes, lock: float) -> list[Command]:
+def lease_in_steps(names: Names, key: str, token: bytes, seconds: float, holder: bytes, lock: float) -> list[Command]:
     """The same where EVAL is denied and the value was not there: the second reply is the token, the last the holder."""
     value = names.value(key)
-    beside, own = names.token(value), names.lock(value)
+    beside, own, life = names.token(value), names.lock(value), milliseconds(seconds)
     commands: list[Command] = [("SET", beside, token, "NX", "PX", life), ("GET", beside), ("PEXPIRE", beside, life)]
     if holder:
         commands += [("SET", own, holder, "NX", "PX", milliseconds(lock)), ("GET", own)]
     return commands
 
 
-def fill(names: Names, key: str, token: bytes, holder: bytes, store: Command) -> Step:
+def fill(names: Names, token: bytes, holder: bytes, store: Command) -> Step:
     """Store a value by its SET while its token stands."""
-    value = names.value(key)
-    _, _, data, *life = store
+    _, value, data, *life = store
     return Step(FILL, (value, names.token(value), names.lock(value)), token, holder, data, life[1] if life else b"")
 
 
-def fill_in_steps(
-    names: Names, key: str, token: bytes, holder: bytes, store: Command
-) -> tuple[Conditions, list[Command]]:
+def fill_in_steps(names: Names, token: bytes, holder: bytes, store: Command) -> tuple[Conditions, list[Command]]:
     """The same where EVAL is denied: what must hold, and what is to be done then."""
-    value = names.value(key)
+    value: bytes = store[1]
     conditions: Conditions = [(names.token(value), (token,))]
     if not holder:
         return conditions, [store]

@@ -20,9 +20,20 @@ from aicache.errors import (
     MissingExtraError,
 )
 from aicache.options import check_ttl
+from aicache_redis._commands import refusal
 from aicache_redis._url import DEFAULT_URL, Address, Target, check_url, place_of, target_of
 
-__all__ = ["NoTurnError", "Settings", "check_client", "failure_of", "imported", "is_away", "is_late"]
+__all__ = [
+    "NoTurnError",
+    "Settings",
+    "check_client",
+    "checked",
+    "failure_of",
+    "imported",
+    "is_away",
+    "is_late",
+    "is_own_delay",
+]
 
 
 _NOT_READY: Final = ("LOADING ", "CLUSTERDOWN ", "MASTERDOWN ")
@@ -71,8 +82,7 @@ class Settings:
 
     def at(self, node: Address) -> Settings:
         """The same for one node of a cluster, to be named in errors."""
-        host = f"[{node.host}]" if ":" in node.host else node.host
-        return replace(self, url=f"redis://{host}:{node.port}/0")
+        return replace(self, url=f"redis://{node}/0")
 
     def connection(self, flavour: str) -> dict[str, Any]:
         """The arguments of a connection; `flavour` is the library's module for it."""
@@ -129,6 +139,21 @@ def _place_of_client(client: Any) -> str:
 
 class NoTurnError(Exception):
     """A call's time was over, and the server is not to blame: it was never sent, or nobody looked for its reply."""
+
+
+def is_own_delay(late: float, timeout: float) -> bool:
+    """Whether this process itself came much too late, so many seconds after a call's time was over: then the reply may
+    long have been there, and the server is not to blame.
+    """
+    return late > timeout / 5
+
+
+def checked(replies: list[Any], settings: Settings) -> list[Any]:
+    """The replies; raises the first refusal among them, as ours."""
+    refused = refusal(replies)
+    if refused is not None:
+        raise failure_of(refused, settings)
+    return replies
 
 
 def failure_of(error: BaseException, settings: Settings) -> AICacheError:

@@ -84,6 +84,19 @@ class SlotMap:
         self.owners[slot] = owner
         self.is_stale = True
 
+    def redirected(self, slot: int, error: BaseException, source: Address) -> Address | None:
+        """Note what an error that is a redirect, of `source`, says of a slot; returns whom to ask this once instead."""
+        verb, *rest = str(error).split()
+        if verb in ("MOVED", "ASK"):
+            host, _, port = rest[1].rpartition(":")
+            address = Address(source.host if host in ("", "?") else host.strip("[]"), int(port))
+            if verb == "ASK":
+                return address
+            self.moved(slot, address)
+        elif verb != "TRYAGAIN":
+            self.failed(source)
+        return None
+
     def failed(self, address: Address) -> None:
         """A node does not answer; another may have its slots."""
         self._suspects.pop(address, None)
@@ -207,20 +220,13 @@ class Batch:
         self.replies[at] = reply
 
     def _redirected(self, at: int, error: Exception, source: Address) -> None:
-        verb, *rest = str(error).split()
         self._ask.pop(at, None)
         self._later(at, error, source)
-        if verb in ("MOVED", "ASK"):
-            host, _, port = rest[1].rpartition(":")
-            address = Address(source.host if host in ("", "?") else host.strip("[]"), int(port))
-            if verb == "MOVED":
-                self._slots.moved(self._numbers[at], address)
-            else:
-                self._ask[at] = address
-        elif verb == "TRYAGAIN":
+        to = self._slots.redirected(self._numbers[at], error, source)
+        if to is not None:
+            self._ask[at] = to
+        elif str(error).startswith("TRYAGAIN"):
             self.is_moving = True
-        else:
-            self._slots.failed(source)
 
     def _later(self, at: int, error: Exception, source: Address) -> None:
         times = self._told.get(at, (0,))[0]

@@ -36,6 +36,9 @@ class Address(NamedTuple):
     host: str
     port: int
 
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 class Target(NamedTuple):
     """What a URL points to.
@@ -118,9 +121,8 @@ def target_of(url: str) -> Target:
     nodes = _nodes(parts, kind)
     name, _, db = parts.path[1:].partition("/") if kind == "sentinel" else ("", "", "0")
     user = parts.netloc.rpartition("@")[0]
-    host = f"[{nodes[0].host}]" if ":" in nodes[0].host else nodes[0].host
     own = urlencode([(option, value) for option, value in options if option not in _OF_SENTINELS])
-    served = f"{scheme}://{user}{'@' if user else ''}{host}:{nodes[0].port}/{db or 0}{'?' if own else ''}{own}"
+    served = f"{scheme}://{user}{'@' if user else ''}{nodes[0]}/{db or 0}{'?' if own else ''}{own}"
     theirs = {option.removeprefix("sentinel_"): value for option, value in options if option in _OF_SENTINELS}
     return Target(kind, served, nodes, unquote(name), theirs)
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 from aicache.errors import BackendBusyError, BackendError, BackendTimeoutError, BackendUnavailableError, ClosedError
 from aicache_redis._async.link import Links
 from aicache_redis._async.together import FLAVOUR, Turns, pause, to_the_end, together
-from aicache_redis._commands import Command, Look, refusal, weight
+from aicache_redis._commands import Command, Look, weight
 from aicache_redis._leases import Conditions
 from aicache_redis._names import slot_of
-from aicache_redis._settings import Settings, failure_of, imported
+from aicache_redis._settings import Settings, checked, imported
 from aicache_redis._slots import PAUSE, Batch, SlotMap, is_redirect, slot_of_command
 from aicache_redis._url import Address
 
@@ -46,24 +46,26 @@ class ClusterLinks:
                 return await self._node(owner).look(look, name)
             except BackendError as error:
                 first = [error.__cause__] if is_redirect(error.__cause__) else error
-        return self._checked(await self._carried(Batch(slots, [slot], [look.packed(name)], None), True, first))[0]
+        return checked(
+            await self._carried(Batch(slots, [slot], [look.packed(name)], None), True, first), self.settings
+        )[0]
 
     async def look_many(self, look: Look, names: Sequence[bytes]) -> list[Any]:
         """The replies, in order, to what reads several values."""
         if self._slots.is_stale:
             await self._learn()
         batch = Batch(self._slots, list(map(slot_of, names)), list(map(look.packed, names)), None)
-        return self._checked(await self._carried(batch, True))
+        return checked(await self._carried(batch, True), self.settings)
 
     async def read(self, commands: Sequence[Command]) -> list[Any]:
         """The replies, in order, to commands that read."""
-        return self._checked(await self._said(commands, True))
+        return checked(await self._said(commands, True), self.settings)
 
     async def write(self, commands: Sequence[Command]) -> list[Any]:
         """The replies, in order. The feed is told when the rest is done: it may be at another node."""
         if len(commands) < 2 or commands[-1][0] != "XADD":
-            return self._checked(await self._said(commands, False))
-        return self._checked(await to_the_end(self._said_and_told(commands)))
+            return checked(await self._said(commands, False), self.settings)
+        return checked(await to_the_end(self._said_and_told(commands)), self.settings)
 
     async def _said_and_told(self, commands: Sequence[Command]) -> list[Any]:
         done = await self._said(commands[:-1], False)
@@ -132,8 +134,7 @@ class ClusterLinks:
             self._slots.moved(slot, Address(cause.host or owner.host, cause.port))
             return True
         if is_redirect(cause):
-            batch = Batch(self._slots, [slot], [b""], None)
-            batch.heard(batch.parts()[0], [cause])
+            self._slots.redirected(slot, cause, owner)
             return str(cause).startswith("MOVED ")
         if isinstance(error, BackendUnavailableError | BackendTimeoutError) and not isinstance(error, BackendBusyError):
             self._slots.failed(owner)
@@ -166,7 +167,7 @@ class ClusterLinks:
     async def origin(self, name: bytes) -> str:
         """Which server a name is on: another may not know all that this one did."""
         _, owner = await self._owner(slot_of(name))
-        return f"{owner.host}:{owner.port}"
+        return str(owner)
 
     # -- the nodes and the map
 
@@ -206,12 +207,6 @@ class ClusterLinks:
                     return
             if failure is not None and not slots.masters():
                 raise failure
-
-    def _checked(self, replies: list[Any]) -> list[Any]:
-        refused = refusal(replies)
-        if refused is not None:
-            raise failure_of(refused, self.settings)
-        return replies
 
     async def aclose(self) -> None:
         """End the calls under way with `ClosedError` and close the connections."""

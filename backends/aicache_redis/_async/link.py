@@ -14,11 +14,11 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aicache.errors import ClosedError
-from aicache_redis._commands import LOOK, MOST_COMMANDS, Command, Look, portions, refusal, weight
+from aicache_redis._commands import LOOK, MOST_COMMANDS, Command, Look, portions, weight
 from aicache_redis._lanes.lane import Lane
 from aicache_redis._lanes.passed import PassedLane
 from aicache_redis._leases import Conditions
-from aicache_redis._settings import Settings, check_client, failure_of, imported
+from aicache_redis._settings import Settings, check_client, checked, failure_of, imported
 
 __all__ = ["Links"]
 
@@ -50,7 +50,7 @@ class Links:
         replies: list[Any] = []
         for start in range(0, len(names), MOST_COMMANDS):
             replies += await lane.look_many(look, names[start : start + MOST_COMMANDS])
-        return self._checked(replies)
+        return checked(replies, self.settings)
 
     async def read(self, commands: Sequence[Command]) -> list[Any]:
         """The replies, in order, to commands that read."""
@@ -58,7 +58,7 @@ class Links:
         replies: list[Any] = []
         for portion, size in portions(commands):
             replies += await lane.ask_all(portion, size)
-        return self._checked(replies)
+        return checked(replies, self.settings)
 
     def ask(self, command: Command) -> asyncio.Future[Any]:
         """The reply to come to a command that writes, or that nobody is to wait behind."""
@@ -71,7 +71,7 @@ class Links:
         replies: list[Any] = []
         for portion, size in portions(commands):
             replies += await link.writes_of(size).ask_all(portion, size)
-        return self._checked(replies)
+        return checked(replies, self.settings)
 
     def sent(self, packed: bytes, count: int, size: int, *, is_read: bool) -> asyncio.Future[list[Any]]:
         """The replies to come to commands as they are on the wire; errors are among them."""
@@ -99,7 +99,7 @@ class Links:
 
     async def follow(self, commands: Sequence[Command]) -> list[Any]:
         """The replies to commands of which the first waits, on a connection of their own."""
-        return self._checked(await self._here().feed().ask_all(commands, 0))
+        return checked(await self._here().feed().ask_all(commands, 0), self.settings)
 
     async def guarded(self, conditions: Conditions, commands: Sequence[Command]) -> bool:
         """Carry out commands, all or none, if what stands under some names is what may; say whether they were.
@@ -122,12 +122,6 @@ class Links:
             return False
         except Exception as error:
             raise failure_of(error, self.settings) from error
-
-    def _checked(self, replies: list[Any]) -> list[Any]:
-        refused = refusal(replies)
-        if refused is not None:
-            raise failure_of(refused, self.settings)
-        return replies
 
     def _here(self) -> _Link:
         if self._closed:

@@ -51,7 +51,7 @@ class SentinelLinks(Links):
         if self._master.address is None:
             await self.read([("PTTL", name)])
         found = self._master.address
-        return "" if found is None else f"{found.host}:{found.port}"
+        return "" if found is None else str(found)
 
 
 def _is_demoted(error: BackendError) -> bool:
@@ -92,7 +92,7 @@ class Master:
                         if role == b"master":
                             master.address = address
                             return
-                        raise ConnectionError(f"{address.host}:{address.port} is no master any more")
+                        raise ConnectionError(f"{address} is no master any more")
                     except Exception as failure:
                         await self.disconnect()
                         if not (is_away(failure) or is_late(failure)):
@@ -112,7 +112,7 @@ class Master:
         finally:
             await connection.disconnect()
         if not reply:
-            raise ConnectionError(f"the sentinel {sentinel.host}:{sentinel.port} does not know {self._name!r}")
+            raise ConnectionError(f"the sentinel {sentinel} does not know {self._name!r}")
         return Address(reply[0].decode(), int(reply[1]))
 
     def _is_of_no_help(self, sentinel: Address) -> None:

@@ -10,7 +10,7 @@ from aicache.errors import BackendError
 from aicache.protocols import Heard, Leased
 from aicache_redis import _leases as leases
 from aicache_redis._async.ways import Way
-from aicache_redis._commands import Command, Commands
+from aicache_redis._commands import CUT, Command, Commands
 from aicache_redis._leases import Step
 
 __all__ = ["Sharing"]
@@ -59,8 +59,8 @@ class Sharing:
         leased = {key: Leased(value, left, None, False) for key, (value, left) in found.items()}
         missing = [key for key in keys if key not in found]
         if missing:
-            names, life = self._commands.names, leases.milliseconds(seconds)
-            asked = [leases.lease_in_steps(names, key, token, life, owner, lock) for key in missing]
+            names = self._commands.names
+            asked = [leases.lease_in_steps(names, key, token, seconds, owner, lock) for key in missing]
             replies = await self._links.write([command for commands in asked for command in commands])
             per_key = len(replies) // len(missing)
             again = await self.get_with_ttl(missing)
@@ -81,14 +81,12 @@ class Sharing:
         self, entries: Mapping[str, tuple[bytes, float | None, bytes]], *, holder: str | None = None
     ) -> set[str]:
         """Store each value for its ttl while its token stands; returns the keys that were stored."""
-        commands, owner = self._commands, leases.holder_of(holder)
-        sets = {key: commands.set(key, value, ttl) for key, (value, ttl, _) in entries.items()}
-        tokens = {key: token for key, (_, _, token) in entries.items()}
-        replies = await self._run([leases.fill(commands.names, key, tokens[key], owner, sets[key]) for key in entries])
+        commands, names, owner = self._commands, self._commands.names, leases.holder_of(holder)
+        sets = [(token, commands.set(key, value, ttl)) for key, (value, ttl, token) in entries.items()]
+        replies = await self._run([leases.fill(names, token, owner, store) for token, store in sets])
         if replies is None:
             replies = [
-                await self._links.guarded(*leases.fill_in_steps(commands.names, key, tokens[key], owner, sets[key]))
-                for key in entries
+                await self._links.guarded(*leases.fill_in_steps(names, token, owner, store)) for token, store in sets
             ]
         return {key for key, stored in zip(entries, replies, strict=True) if stored}
 
@@ -164,19 +162,19 @@ class Sharing:
     def _sets(self, entries: Mapping[str, tuple[bytes, float | None]]) -> list[Command]:
         """Store values, whatever is being loaded: the tokens go first, and all processes are told."""
         sets = self._commands.sets(entries)
-        return [*self._untaken(entries), *sets, self._said(keys=entries)] if sets else []
+        return [*self._untaken([store[1] for store in sets]), *sets, self._said(keys=entries)] if sets else []
 
     async def _unlinked(self, keys: Sequence[str]) -> int:
         """Forget keys, with their tokens, and tell; returns how many there were."""
-        before, gone = self._untaken(keys), self._commands.unlinks(keys)
+        values = list(dict.fromkeys(map(self._commands.name, keys)))
+        before, gone = self._untaken(values), self._commands.unlinks_of(values)
         told = [self._said(keys=dict.fromkeys(keys))] if gone else []
         replies = await self._links.write([*before, *gone, *told])
         return sum(replies[len(before) : len(before) + len(gone)])
 
-    def _untaken(self, keys: Iterable[str]) -> list[Command]:
-        """Take the tokens and the locks of keys away."""
+    def _untaken(self, values: Iterable[bytes]) -> list[Command]:
+        """Take the tokens and the locks of values away, by their names."""
         names = self._commands.names
-        values = dict.fromkeys(map(names.value, keys))
         return self._commands.unlinks_of(
             [beside for value in values for beside in (names.token(value), names.lock(value))]
         )
@@ -227,7 +225,7 @@ class Sharing:
 
     async def _with_the_cut(self, keys: Sequence[str], replies: list[Any]) -> dict[str, tuple[bytes, float | None]]:
         found = self._commands.lives(keys, replies)
-        cut = [key for key, (value, _) in found.items() if self._commands.is_cut(value)]
+        cut = [key for key, (value, _) in found.items() if value is CUT]
         if cut:
             replies = await self._links.write(self._commands.pairs(cut, is_whole=True))
             found |= self._commands.lives(cut, replies, is_whole=True)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from aicache.errors import ClosedError
 from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, Look, is_foreign
 from aicache_redis._lanes.wire import Many, Turn, Waiter, Wire, waiting_of
-from aicache_redis._settings import NoTurnError, Settings, failure_of, imported
+from aicache_redis._settings import NoTurnError, Settings, failure_of, imported, is_own_delay
 
 __all__ = ["Lane"]
 
@@ -232,8 +232,8 @@ class Lane:
             self._timer = self._loop.call_at(oldest.until, self._watch)
 
     def _whose_fault(self, due: float) -> Exception:
-        """The server's, unless this event loop came much too late itself: then the reply may long have been there."""
-        return NoTurnError() if self._loop.time() - due > self._timeout / 5 else TimeoutError()
+        """The server's, or this event loop's own."""
+        return NoTurnError() if is_own_delay(self._loop.time() - due, self._timeout) else TimeoutError()
 
     def _expire(self, error: Exception) -> None:
         """Fail those in the queue whose time is over; they were never sent."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from aicache.errors import BackendError, ClosedError
 from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, Look, is_foreign
-from aicache_redis._settings import NoTurnError, Settings, failure_of, is_away
+from aicache_redis._settings import NoTurnError, Settings, failure_of, is_away, is_own_delay
 
 __all__ = ["PassedLane"]
 
@@ -105,7 +105,7 @@ class PassedLane:
             raise
         except Exception as error:
             late = self._loop.time() - batch[0].until
-            is_ours = isinstance(error, TimeoutError) and late > self._settings.timeout / 5  # this loop came too late
+            is_ours = isinstance(error, TimeoutError) and is_own_delay(late, self._settings.timeout)
             self._fail(batch, NoTurnError() if is_ours else error)
             return
         start = 0

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from aicache.errors import BackendBusyError, BackendError, ClosedError
-from aicache_redis._commands import MOST_COMMANDS, Command, Look, portions, refusal
+from aicache_redis._commands import MOST_COMMANDS, Command, Look, portions
 from aicache_redis._leases import Conditions
 from aicache_redis._pool.deadline import Deadline, timed
 from aicache_redis._pool.pool import Pool
 from aicache_redis._pool.wire import Wire
-from aicache_redis._settings import Settings, check_client, failure_of, imported, is_away
+from aicache_redis._settings import Settings, check_client, checked, failure_of, imported, is_away
 
 __all__ = ["Links"]
 
@@ -196,10 +196,7 @@ class Links:
         finally:
             if self._closed:  # another thread closed it meanwhile, and this call may have connected since
                 self.close()
-        refused = None if count else refusal(replies)
-        if refused is not None:
-            raise failure_of(refused, self.settings)
-        return replies
+        return replies if count else checked(replies, self.settings)
 
     def _failure(self, error: Exception) -> Exception:
         if self._closed:
