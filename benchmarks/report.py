@@ -10,6 +10,7 @@ from typing import Any
 from goals import Found, judged
 from harness import Contender, Options, Scenario
 from machine import machine, versions
+from reasons import reasons
 
 __all__ = ["peers_ahead", "print_tables", "write"]
 
@@ -54,6 +55,10 @@ the same rounds; a bar in seconds holds for the machine above.
 {goals}
 
 {met}
+
+### Why bars are missed, and what it would take
+
+{reasons}
 
 ## In short
 
@@ -112,6 +117,7 @@ def write(folder: Path, measured: Measured, options: Options, ratios: Ratios) ->
         measured_with="\n".join(f"| {name} | {value} |" for name, value in (machine() | versions()).items()),
         goals="\n".join(_goal(row) for row in goals),
         met=_met(goals),
+        reasons=reasons(goals),
         summary="\n".join(_summary(scenario, figures) for scenario, figures in measured),
         ahead=_ahead(measured),
     )

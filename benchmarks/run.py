@@ -91,6 +91,7 @@ def _scenarios(url: str, cluster: str, options: argparse.Namespace) -> list[Scen
     import bench_memory_hit
     import bench_memory_per_entry
     import bench_patterns
+    import bench_promises
     import bench_redis
     import bench_scale
     import bench_stampede
@@ -113,6 +114,7 @@ def _scenarios(url: str, cluster: str, options: argparse.Namespace) -> list[Scen
         *bench_memory_per_entry.scenarios(),
         *bench_collector.scenarios(),
         *bench_patterns.scenarios(),
+        *bench_promises.scenarios(url),
         *bench_import.scenarios(),
         *bench_scale.scenarios((*sizes, *([10_000_000] if options.long else []))),
     ]

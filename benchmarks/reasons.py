@@ -1,0 +1,88 @@
+"""Why a bar of a goal is missed, and what it would take to reach it. Said by hand, and shown only where one is missed;
+by how much is in the table of the goals, and what each promise costs in the tables of the promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["REASONS", "reasons"]
+
+REASONS: dict[str, str] = {
+    "1": (
+        "What the tables of the promises add to an empty coroutine is all there is: a look in a dict, the clock for"
+        " the ttl, the use remembered for the eviction, the count. The clock alone costs as much as half a "
+        "coroutine on this machine. The prototypes behind the bars counted on a cheaper clock. It would take "
+        "compiled code, or a timer that removes what has expired in place of the clock, which is late wherever the "
+        "event loop is."
+    ),
+    "2": (
+        "As 1; the second tier adds nothing to a hit. The ratios to peers are those of a hit that looks at the ttl,"
+        " counts, and forgets what another process has invalidated; the peers do the first, or none of them."
+    ),
+    "3": (
+        "As 1, without the coroutine: beside `dict.get` alone, the clock, the use and the count are several times a"
+        " look-up. Under the decorator a call and the name of its argument come to it. It would take compiled code."
+    ),
+    "4": (
+        "The memory tier's own put meets its bars, or nearly. A `set` of the whole cache besides checks the key, "
+        "makes an item, takes the fence by which no older load is stored after it, measures the value and counts: "
+        "about as much again as the tier's put. It would take a way round the chain for a cache of one tier in "
+        "memory."
+    ),
+    "6c": (
+        "The threads of this interpreter take turns, and what is compared is how long an LRU's lock is fought for: "
+        "more on some machines than on others. The hit itself takes no lock."
+    ),
+    "7": "The nanoseconds are those of a faster machine; what is in them is in the promises of a hit, and the name.",
+    "8": (
+        "The bars are those of a prototype that reads by MGET, decodes msgpack and checks nothing. Here a reply can"
+        " be no larger than was asked for (GETRANGE in place of MGET), and each value is decompressed, checked to "
+        "be whole and its own key's (BLAKE2b), and limited: see the promises of a Redis get. It would take the "
+        "envelope in compiled code; checksums in place of BLAKE2b would not find what is made to deceive."
+    ),
+    "9": (
+        "One caller waits for the event loop to turn twice for each reply, which C does not, and then for what 8 "
+        "names. It would take an event loop in C (uvloop) or a Unix socket."
+    ),
+    "10": (
+        "The bars are those of one SET. Here a set also takes away what would let an older load be stored after it,"
+        " and tells the memory of other processes: three commands, see the promises of a Redis set. It would take "
+        "one such command for all sets of one turn of the event loop."
+    ),
+    "12": (
+        "As 8: each value of the hundred is limited, decompressed and checked for its own key, where MGET hands "
+        "over whatever is there. Over three nodes the same."
+    ),
+    "13": (
+        "What msgpack would bring back as another type is found and kept in another way, which takes a look at each"
+        " value; compression takes as long as the rest: see the promises of the codec. Uncompressed, the bar beside"
+        " msgpack and BLAKE2b is near. It would take the look at the types in compiled code."
+    ),
+    "14": (
+        "The tasks of the thousand callers are most of it: they are made, wait for one future each, and end. On a "
+        "busy machine the load of 100 ms ends late besides."
+    ),
+    "16": (
+        "`import aicache` loads nothing. Building a cache loads the tiers, msgpack and lz4, and asyncio if nobody "
+        "has; it is paid once, at the start."
+    ),
+    "18": (
+        "The longest insert is where a table of a million entries grows; a bare dict takes longer for the same "
+        "step, and here it is taken in parts. What is over the bar was measured while other work had the processor."
+    ),
+    "AI": (
+        "A request is made canonical and named, its answer read, judged and recorded, and a stream recorded chunk "
+        "by chunk; what the SDK and its HTTP client take comes on top of both. Vectors as lists are made one float "
+        "at a time; as arrays they are not."
+    ),
+}
+
+
+def reasons(goals: Sequence[dict[str, Any]]) -> str:
+    """A paragraph for each goal of which a bar was missed."""
+    missed = dict.fromkeys(row["goal"] for row in goals if row["is_met"] is False)
+    return (
+        "\n".join(f"- **{goal}**: {REASONS.get(goal, 'not looked into yet.')}" for goal in missed) or "None is missed."
+    )
