@@ -272,7 +272,9 @@ class Chain:
                 self._tell_of_stored(leasing, items, leasing.counters.writes - before, None)
             else:
                 await self._store(tier, kept, granted)
-        self.counters.overtaken += sum([key not in kept or not granted[key].holds for key in items])
+        is_leased = lease is not None and leasing is not None
+        passed = [key for key in kept if (granted[key].stands if is_leased else granted[key].holds)]
+        self.counters.overtaken += len(items) - len(passed)
 
     def keep(self, tier: EntryTier, key: str, item: Item) -> None:
         """`write` of one item at once, where `tier` is `alone`."""

@@ -81,6 +81,7 @@ class Hearing:
             if self._clock() + _AGAIN + self._patience >= self._following.until:  # the next answer may be too late
                 self._deafened()
             return _AGAIN
+        begins = self._following.position is None
         if self._following.heard(heard):
             self._fence.revoke(heard.keys)
             if heard.tags:
@@ -90,7 +91,7 @@ class Hearing:
                 tier.drop(heard.keys)
                 tier.drop_tagged(heard.tags)
         else:
-            self._lose_everything()
+            self._lose_everything(begins=begins)
         self._following.prove(asked_at)
         self._tier.versions.is_heard = True
         for tier in self._memory:
@@ -106,7 +107,7 @@ class Hearing:
         for tier in strict:
             tier.is_current = False
         if strict:
-            self._fence.revoke_all()  # what is on its way up was read before
+            self._fence.doubt()  # what is on its way up was read before
         for tier in strict:
             tier.empty()
 
@@ -114,10 +115,13 @@ class Hearing:
         self.has_begun = False
         self._deafened()
 
-    def _lose_everything(self) -> None:
+    def _lose_everything(self, *, begins: bool) -> None:
         self.losses += 1
         self._tier.versions.forget(None)
-        self._fence.revoke_all()
+        if begins:
+            self._fence.doubt()  # it says nothing of what was before; the store knows
+        else:
+            self._fence.revoke_all()
         for tier in self._memory:
             tier.empty()
 

@@ -77,7 +77,8 @@ class LeasingTier(ByteTier):
     async def fill(self, items: Mapping[str, Item], passes: Mapping[str, Pass], lease: Lease) -> list[str]:
         """Store what was loaded under a lease; returns the keys that may be kept by the tiers above, too.
 
-        Those are all but what another process has written or invalidated since, or may have: what has no token.
+        Those are all but what another process has written or invalidated since, or may have: what has no token. The
+        token says so even where this process does not hear of it, so a pass need not hold; it must stand.
         """
         guard, asked_at = self.guard, lease.asked_at
         for item in items.values():
@@ -85,8 +86,8 @@ class LeasingTier(ByteTier):
         if guard.is_failing:
             self.counters.skip(list(items), "failing")
             return list(items)
-        sealed = {key: entry for key, item in items.items() if passes[key].holds and (entry := self.sealed(key, item))}
-        unfit = [key for key in items if passes[key].holds and key not in sealed]
+        sealed = {key: entry for key, item in items.items() if passes[key].stands and (entry := self.sealed(key, item))}
+        unfit = [key for key in items if passes[key].stands and key not in sealed]
         if unfit:
             self.counters.skip(unfit, "size")
         entries = {key: (*sealed[key], lease.tokens[key]) for key in sealed if key in lease.tokens}
@@ -98,7 +99,7 @@ class LeasingTier(ByteTier):
             lease.tokens.pop(key)  # its lock has been given back
             items[key].known = asked_at
             self.count(items[key], sealed[key][0])
-        late = [key for key in stored if not passes[key].holds]
+        late = [key for key in stored if not passes[key].stands]
         if late:
             await self.remove(late)
         return [key for key in items if key in stored or key in unfit]

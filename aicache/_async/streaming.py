@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from aicache._async.streams import Streams, Wanted
+from aicache._async.recordings import Wanted
+from aicache._async.streams import Streams
 from aicache._kernel.checks import Cost, check_factory
 from aicache._kernel.outcomes import Call
 from aicache._kernel.recording import Pacing, checked_bytes, checked_pacing

@@ -11,79 +11,46 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextvars import copy_context
 from time import monotonic
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from aicache._async.chain import Chain
 from aicache._async.flights import Flight, Flights, current, outer_flight
 from aicache._async.front import Front
 from aicache._async.loading import Loads
 from aicache._async.primitives import call
-from aicache._kernel.fence import Passes
-from aicache._kernel.item import Item
-from aicache._kernel.leases import Lease
-from aicache._kernel.lifetime import freshest
-from aicache._kernel.outcomes import Call, Made, made_of_stream
-from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
-from aicache._kernel.tags import NO_TAGS
+from aicache._async.recordings import Recordings, Wanted
+from aicache._kernel.playback import Found, played
+from aicache._kernel.recording import Reader, Tape, check_chunks
 from aicache._kernel.throttle import Throttle
-from aicache.errors import ClosedError, LoadCancelledError, LoadTimeoutError, ReentrantLoadError, SerializationError
-from aicache.protocols import Entry
+from aicache.errors import ClosedError, LoadCancelledError, LoadTimeoutError, ReentrantLoadError
 
-__all__ = ["Running", "Stream", "Streams", "Wanted"]
+__all__ = ["Running", "Stream", "Streams"]
 
 _log: Final = logging.getLogger("aicache")
 _IN_A_ROW: Final = 16  # chunks that an async upstream has at hand go to the readers together
 
 
-class Wanted(NamedTuple):
-    """What one call of `stream` asks for."""
-
-    key: str
-    factory: Callable[[], Any]
-    asked: Call
-    keep: Callable[[list[Any]], Any] | None
-    max_bytes: int
-    pacing: Pacing
-
-
 class Stream(Flight):
     """One stream under way, with those who read it."""
 
-    __slots__ = ("_found", "_is_given", "_loop", "_room", "_waiting", "lease", "pump", "tape", "versions")
+    __slots__ = ("_loop", "_room", "_waiting", "found", "pump", "tape")
 
     def __init__(self, key: str, tape: Tape, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__([key])
         self.tape = tape
         self._loop = loop
         self.pump: asyncio.Task[None] | None = None
-        self.lease: Lease | None = None
-        self.versions: Mapping[str, bytes] = NO_TAGS
-        self._found: Item | None = None
-        self._is_given = False
+        self.found = Found()
         self._waiting: list[asyncio.Future[None]] = []
         self._room: asyncio.Future[None] | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more comes."""
-        return self.tape.ended or self._found is not None
-
-    def find(self, item: Item) -> None:
-        """Have the readers read this recording instead."""
-        self._found = item
-
-    def found(self) -> tuple[Item, Recording] | None:
-        """The recording that was found, for one more reader."""
-        item = self._found
-        if item is None:
-            return None
-        value = item.for_another() if self._is_given else item.value
-        self._is_given = True
-        held = recording_in(value)
-        return None if held is None else (item, held)
+        return self.tape.ended or self.found.item is not None
 
     def wake(self) -> None:
         """Have each reader who waits look again."""
@@ -155,7 +122,7 @@ class Streams:
         self._loads = loads
         self._running = running
         self._throttle = throttle
-        self._front = front
+        self._recordings = Recordings(chain, loads, throttle, front)
         self._flights = flights
         self._clock = running.clock
         self._sleep = running.sleep
@@ -168,7 +135,7 @@ class Streams:
     async def read(self, wanted: Wanted) -> AsyncGenerator[Any, None]:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
         self.check_open()
-        held = self._at_hand(wanted.key)
+        held = self._recordings.at_hand(wanted.key)
         if held is None:
             stream, reader, outer = self._board(wanted)
             tape = stream.tape
@@ -188,26 +155,16 @@ class Streams:
                     outer.waits_for.remove(stream)
                 if stream.quit(reader) and stream.pump is not None:
                     await asyncio.wait([stream.pump])
-            found = stream.found()
+            found = stream.found.take()
             if found is None:
                 return
             item, held = found
             if not item.is_fresh:
                 self._loads.served_stale(wanted.key, item)
-        begun = self._clock()
-        for chunk, at in zip(held.chunks, held.at, strict=False):
-            if wanted.pacing == "recorded":
-                early = at - held.at[0] - (self._clock() - begun)
-                if early > 0:
-                    await self._sleep(early)
+        for early, chunk in played(held, wanted.pacing, self._clock):
+            if early:
+                await self._sleep(early)
             yield chunk
-
-    def _at_hand(self, key: str) -> Recording | None:
-        """The recording that the first tier has in this process, counted as a hit."""
-        entry: Entry | None = self._front.peek(key)
-        held = None if entry is None else recording_in(entry.value if entry.thaw is None else entry.thaw(entry.value))
-        self._front.counters.hits += held is not None
-        return held
 
     def _board(self, wanted: Wanted) -> tuple[Stream, Reader, Flight | None]:
         loop, key = asyncio.get_running_loop(), wanted.key
@@ -253,43 +210,24 @@ class Streams:
         await self._chain.hear()
         with self._chain.fence.enter([key]) as granted:
             stream.passes = granted
-            old = await self._look(stream, wanted)
+            looked = await self._recordings.look(wanted, granted)
+            stream.found.item = looked.found
             if stream.is_over:
                 return
             try:
                 seconds = await self._play(stream, wanted)
             except Exception:
                 self._throttle.hold(key, policy.throttle)
-                if old is None or not tape.is_empty or not granted[key].holds:
+                if looked.old is None or not tape.is_empty or not granted[key].holds:
                     raise
-                stream.find(old)
+                stream.found.item = looked.old
                 return
             except asyncio.CancelledError:
                 if not tape.readers:
-                    self._skip(key, tape)
+                    self._recordings.skip(key, tape)
                 raise
             stream.completes = True  # it is whole: who leaves now does not undo it
-            await self._store(tape, wanted, granted, stream, seconds)
-
-    async def _look(self, stream: Stream, wanted: Wanted) -> Item | None:
-        """Look for a recording, and return a stale one that may stand in for a factory that fails."""
-        key, stale = wanted.key, cast("list[Item]", [])
-        stream.lease = self._loads.fleet.lease(None)
-        tags = wanted.asked.tags
-        stream.versions = await self._chain.versions(tags) if tags else NO_TAGS
-        found = await self._chain.find(key, stream.passes, stale=stale, lease=stream.lease)
-        if isinstance(found, Item):
-            if recording_in(found.value) is not None:
-                stream.find(found)
-                return None
-            self._chain.refuse(key, found, "not a stream")
-        if stale or isinstance(found, Item):
-            await self._loads.fleet.renewing([key], stream.lease)
-        recorded = [item for item in stale if recording_in(item.value) is not None]
-        old = freshest(recorded, wanted.asked.policy.stale_if_error)
-        if old is not None and self._throttle.holds(key):
-            stream.find(old)
-        return old
+            await self._recordings.store(tape, wanted, granted, looked, seconds)
 
     async def _play(self, stream: Stream, wanted: Wanted) -> float:
         """Pull the upstream to its end and close it; returns the seconds it took by the cache's clock."""
@@ -333,36 +271,6 @@ class Streams:
                 await _close(thing)
             if self._counters.events is not None:
                 self._counters.events.tell("load", wanted.key, reason=failure, seconds=monotonic() - began)
-
-    async def _store(self, tape: Tape, wanted: Wanted, granted: Passes, stream: Stream, seconds: float) -> None:
-        if tape.refused is None and (kept := self._judged(tape, wanted)) is not None:
-            try:
-                item = self._loads.item(tape.recording(seconds).value(), kept.ttl, kept.cost, wanted.asked)
-                item.tags = dict.fromkeys(kept.tags, b"")
-                fit = await self._loads.tagged([(wanted.key, item)], stream.versions, monotonic() - seconds)
-                await self._chain.fill(dict(fit), granted, stream.lease)
-            except SerializationError:
-                tape.refuse("unserializable")
-        if tape.refused is not None:
-            self._skip(wanted.key, tape)
-
-    def _judged(self, tape: Tape, wanted: Wanted) -> Made | None:
-        """How to keep it; None, and the tape knows why, where it is not to be kept."""
-        try:
-            chunks = tape.chunks()
-            kept = made_of_stream(None if wanted.keep is None else wanted.keep(chunks), chunks, wanted.asked)
-        except Exception as error:
-            _log.warning("a stream could not be judged, so it is not stored", exc_info=True)
-            tape.refuse(type(error).__name__)
-            return None
-        if kept.skipped is not None:
-            tape.refuse(kept.skipped)
-            return None
-        return kept
-
-    def _skip(self, key: str, tape: Tape) -> None:
-        tape.refuse("abandoned")  # unless there was a reason before
-        self._loads.skipped(key, cast("str", tape.refused))
 
 
 async def _awaited(chunks: Iterable[Any]) -> AsyncIterator[Any]:

@@ -5,6 +5,10 @@ through the tiers) takes a pass for its key first. A `set`, a `delete` or a `cle
 value is stored only under a pass that still holds, so a value that was read before an invalidation is never stored
 after it.
 
+A process that does not hear what others do may miss an invalidation: `doubt`. Then nothing that was read before is kept
+where only being told keeps it true. A store that knows by a lease what was invalidated still takes what was loaded, so
+a feed that falters costs no answer that was paid for.
+
 The idea is the lease of Nishtala et al., "Scaling Memcache at Facebook" (NSDI 2013), within one process.
 """
 
@@ -22,27 +26,34 @@ T = TypeVar("T")
 class _Slot:
     """What all passes of one key share: it exists while somebody holds one."""
 
-    __slots__ = ("epoch", "holders")
+    __slots__ = ("doubts", "epoch", "holders")
 
     def __init__(self) -> None:
         self.epoch = 0
+        self.doubts = 0
         self.holders = 0
 
 
 class Pass:
     """Leave to store under one key, until it is revoked."""
 
-    __slots__ = ("_epoch", "_lock", "slot")
+    __slots__ = ("_doubts", "_epoch", "_lock", "slot")
 
     def __init__(self, slot: _Slot, lock: threading.Lock) -> None:
         self.slot = slot
         self._epoch = slot.epoch
+        self._doubts = slot.doubts
         self._lock = lock
 
     @property
-    def holds(self) -> bool:
-        """False once a later write or invalidation of the key has begun."""
+    def stands(self) -> bool:
+        """False once a later write or invalidation of the key has begun, as far as this process knows."""
         return self.slot.epoch == self._epoch
+
+    @property
+    def holds(self) -> bool:
+        """False then, and once this process cannot know."""
+        return self.slot.epoch == self._epoch and self.slot.doubts == self._doubts
 
     def renew(self) -> bool:
         """Revoke every other pass of the key and keep this one; False where this one was revoked itself."""
@@ -56,7 +67,7 @@ class Pass:
     def store(self, put: Callable[..., bool], *arguments: Any) -> bool:
         """Call `put`, which must not wait, if the pass holds; nothing can revoke it in between."""
         with self._lock:
-            return self.slot.epoch == self._epoch and put(*arguments)
+            return self.holds and put(*arguments)
 
 
 class Passes(dict[str, Pass]):
@@ -146,3 +157,9 @@ class Fence:
     def revoke_all(self) -> None:
         """The same for every key."""
         self.revoke_where(lambda _: True)
+
+    def doubt(self) -> None:
+        """Others may have invalidated any key unheard: no pass holds any more, and those that stood stand."""
+        with self._lock:
+            for slot in self._slots.values():
+                slot.doubts += 1

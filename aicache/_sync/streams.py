@@ -12,17 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
 from time import monotonic
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final
 
 from aicache._kernel.fence import Passes
-from aicache._kernel.item import Item
-from aicache._kernel.leases import Lease
-from aicache._kernel.lifetime import freshest
-from aicache._kernel.outcomes import Call, Made, made_of_stream
-from aicache._kernel.recording import Pacing, Reader, Recording, Tape, check_chunks, recording_in
+from aicache._kernel.playback import Found, played
+from aicache._kernel.recording import Reader, Tape, check_chunks
 from aicache._kernel.tags import NO_TAGS
 from aicache._kernel.throttle import Throttle
 from aicache._sync.chain import Chain
@@ -30,10 +27,10 @@ from aicache._sync.flights import Flight, Flights, current, outer_flight, waits
 from aicache._sync.front import Front
 from aicache._sync.loading import Loads
 from aicache._sync.primitives import call
-from aicache.errors import ClosedError, LoadCancelledError, ReentrantLoadError, SerializationError
-from aicache.protocols import Entry
+from aicache._sync.recordings import Looked, Recordings, Wanted
+from aicache.errors import ClosedError, LoadCancelledError, ReentrantLoadError
 
-__all__ = ["OVER", "PULL", "Running", "Stream", "Streams", "Wanted"]
+__all__ = ["OVER", "PULL", "Running", "Stream", "Streams"]
 
 _log: Final = logging.getLogger("aicache")
 PULL: Final = object()
@@ -41,23 +38,12 @@ OVER: Final = object()
 _LAST_WAIT: Final = 5.0  # seconds that closing waits for a stream that is read in the background
 
 
-class Wanted(NamedTuple):
-    """What one call of `stream` asks for."""
-
-    key: str
-    factory: Callable[[], Any]
-    asked: Call
-    keep: Callable[[list[Any]], Any] | None
-    max_bytes: int
-    pacing: Pacing
-
-
 class Stream(Flight):
     """One stream under way, with those who read it. `lock` guards it all, and `changed` tells of it."""
 
     __slots__ = (
-        "_found", "_is_given", "begun", "chunks", "completes", "granted", "in_background", "lease", "lock", "old",
-        "puller", "tape", "told_from", "upstream", "versions", "wanted",
+        "begun", "chunks", "completes", "found", "granted", "in_background", "lock", "looked", "puller", "tape",
+        "told_from", "upstream", "wanted",
     )  # fmt: skip
 
     def __init__(self, wanted: Wanted, tape: Tape, granted: Passes) -> None:
@@ -73,31 +59,13 @@ class Stream(Flight):
         self.upstream: object = None
         self.chunks: Iterator[Any] | None = None
         self.begun = self.told_from = 0.0
-        self.old: Item | None = None
-        self.lease: Lease | None = None
-        self.versions: Mapping[str, bytes] = NO_TAGS
-        self._found: Item | None = None
-        self._is_given = False
+        self.looked = Looked(None, None, None, NO_TAGS)
+        self.found = Found()
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more comes."""
-        return self.tape.ended or self._found is not None
-
-    def find(self, item: Item) -> None:
-        """Have the readers read this recording instead."""
-        self._found = item
-
-    def found(self) -> tuple[Item, Recording] | None:
-        """The recording that was found, for one more reader."""
-        with self.lock:
-            item = self._found
-            if item is None:
-                return None
-            value = item.for_another() if self._is_given else item.value
-            self._is_given = True
-        held = recording_in(value)
-        return None if held is None else (item, held)
+        return self.tape.ended or self.found.item is not None
 
     def join(self, outer: Flight | None) -> Reader | None:
         """One more reader; None where it comes too late to begin at the beginning. `outer`: the load it is part of."""
@@ -174,7 +142,7 @@ class Streams:
         self._loads = loads
         self._running = running
         self._throttle = throttle
-        self._front = front
+        self._recordings = Recordings(chain, loads, throttle, front)
         self._flights = flights
         self._clock = running.clock
         self._sleep = running.sleep
@@ -187,7 +155,7 @@ class Streams:
     def read(self, wanted: Wanted) -> Generator[Any, None, None]:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
         self.check_open()
-        held = self._at_hand(wanted.key)
+        held = self._recordings.at_hand(wanted.key)
         while held is None:
             stream, reader, outer = self._board(wanted)
             try:
@@ -207,26 +175,17 @@ class Streams:
                 if not stream.tape.is_empty:
                     raise LoadCancelledError("the thread that pulled the stream was interrupted")
                 continue  # and this one begins anew
-            found = stream.found()
+            with stream.lock:
+                found = stream.found.take()
             if found is None:
                 return
             item, held = found
             if not item.is_fresh:
                 self._loads.served_stale(wanted.key, item)
-        begun = self._clock()
-        for chunk, at in zip(held.chunks, held.at, strict=False):
-            if wanted.pacing == "recorded":
-                early = at - held.at[0] - (self._clock() - begun)
-                if early > 0:
-                    self._sleep(early)
+        for early, chunk in played(held, wanted.pacing, self._clock):
+            if early:
+                self._sleep(early)
             yield chunk
-
-    def _at_hand(self, key: str) -> Recording | None:
-        """The recording that the first tier has in this process, counted as a hit."""
-        entry: Entry | None = self._front.peek(key)
-        held = None if entry is None else recording_in(entry.value if entry.thaw is None else entry.thaw(entry.value))
-        self._front.counters.hits += held is not None
-        return held
 
     def _board(self, wanted: Wanted) -> tuple[Stream, Reader, Flight | None]:
         key, running = wanted.key, self._running
@@ -272,7 +231,8 @@ class Streams:
         """Do so; whether there may be another."""
         wanted = stream.wanted
         if stream.chunks is None:
-            self._look(stream)
+            stream.looked = self._recordings.look(wanted, stream.granted)
+            stream.found.item = stream.looked.found
             if stream.is_over:
                 return False
         try:
@@ -283,33 +243,15 @@ class Streams:
             self._counters.load_errors += 1
             self._close(stream, type(error).__name__)
             self._throttle.hold(wanted.key, wanted.asked.policy.throttle)
-            if stream.old is None or not stream.tape.is_empty or not stream.granted[wanted.key].holds:
+            old = stream.looked.old
+            if old is None or not stream.tape.is_empty or not stream.granted[wanted.key].holds:
                 raise
-            stream.find(stream.old)
+            stream.found.item = old
             return False
         seconds = self._clock() - stream.begun
         self._close(stream, None)
-        self._store(stream, seconds)
+        self._recordings.store(stream.tape, wanted, stream.granted, stream.looked, seconds)
         return False
-
-    def _look(self, stream: Stream) -> None:
-        """Look for a recording, and for a stale one that may stand in for a factory that fails."""
-        key, stale = stream.wanted.key, cast("list[Item]", [])
-        stream.lease = self._loads.fleet.lease(None)
-        tags = stream.wanted.asked.tags
-        stream.versions = self._chain.versions(tags) if tags else NO_TAGS
-        found = self._chain.find(key, stream.granted, stale=stale, lease=stream.lease)
-        if isinstance(found, Item):
-            if recording_in(found.value) is not None:
-                stream.find(found)
-                return
-            self._chain.refuse(key, found, "not a stream")
-        if stale or isinstance(found, Item):
-            self._loads.fleet.renewing([key], stream.lease)
-        recorded = [item for item in stale if recording_in(item.value) is not None]
-        stream.old = freshest(recorded, stream.wanted.asked.policy.stale_if_error)
-        if stream.old is not None and self._throttle.holds(key):
-            stream.find(stream.old)
 
     def _open(self, stream: Stream) -> Iterator[Any]:
         self._counters.loads += 1
@@ -319,37 +261,6 @@ class Streams:
         stream.upstream = upstream
         stream.chunks = iter(upstream)
         return stream.chunks
-
-    def _store(self, stream: Stream, seconds: float) -> None:
-        tape, wanted = stream.tape, stream.wanted
-        if tape.refused is None and (kept := self._judged(tape, wanted)) is not None:
-            try:
-                item = self._loads.item(tape.recording(seconds).value(), kept.ttl, kept.cost, wanted.asked)
-                item.tags = dict.fromkeys(kept.tags, b"")
-                fit = self._loads.tagged([(wanted.key, item)], stream.versions, monotonic() - seconds)
-                self._chain.fill(dict(fit), stream.granted, stream.lease)
-            except SerializationError:
-                tape.refuse("unserializable")
-        if tape.refused is not None:
-            self._skip(stream)
-
-    def _judged(self, tape: Tape, wanted: Wanted) -> Made | None:
-        """How to keep it; None, and the tape knows why, where it is not to be kept."""
-        try:
-            chunks = tape.chunks()
-            kept = made_of_stream(None if wanted.keep is None else wanted.keep(chunks), chunks, wanted.asked)
-        except Exception as error:
-            _log.warning("a stream could not be judged, so it is not stored", exc_info=True)
-            tape.refuse(type(error).__name__)
-            return None
-        if kept.skipped is not None:
-            tape.refuse(kept.skipped)
-            return None
-        return kept
-
-    def _skip(self, stream: Stream) -> None:
-        stream.tape.refuse("abandoned")  # unless there was a reason before
-        self._loads.skipped(stream.wanted.key, cast("str", stream.tape.refused))
 
     # -- leaving
 
@@ -374,7 +285,7 @@ class Streams:
     def _abandon(self, stream: Stream) -> None:
         if stream.chunks is not None:
             self._close(stream, None)
-        self._skip(stream)
+        self._recordings.skip(stream.wanted.key, stream.tape)
         self._land(stream)
 
     def _read_in_background(self, stream: Stream) -> None:

@@ -9,9 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import anthropic
 import httpx2
-import openai
 import pytest
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
@@ -25,12 +23,13 @@ from aicache.errors import InvalidTypeError
 from aicache.testing.provider import LoopbackProvider
 from aicache_memory import SyncMemoryBackend
 
-HI: Any = [{"role": "user", "content": "hi"}]
+from .sdks import CALLS, HI, asked, client
+
 CHAT = "/v1/chat/completions"
 
-# What is called: with which model, how the savings call it, what the provider says that each call used, and who it is.
+# With which model each call is made, how the savings call it, what the provider says that it used, and who that is.
 # The models are such as have a price by the beginning of their names, as the provider puts "-2026" after them.
-CALLS = {
+SAID = {
     "chat": ("gpt-5-nano", "chat", (11, 7, 3), "openai"),
     "chat stream": ("gpt-5-nano", "chat", (11, 7, 3), "openai"),
     "responses": ("gpt-5-nano", "responses", (11, 7, 3), "openai"),
@@ -41,31 +40,9 @@ CALLS = {
 }
 
 
-def client(call: str, provider: LoopbackProvider, http: Any) -> Any:
-    """The SDK that is called, of the flavour of `http`."""
-    is_async = isinstance(http, httpx2.AsyncClient)
-    if call.startswith("messages"):
-        which: Any = anthropic.AsyncAnthropic if is_async else anthropic.Anthropic
-        return which(base_url=provider.url, api_key="k", http_client=http)
-    which = openai.AsyncOpenAI if is_async else openai.OpenAI
-    return which(base_url=f"{provider.url}/v1", api_key="k", http_client=http)
-
-
-def asked(call: str, sdk: Any, model: str) -> Any:
-    """The call itself, awaitable where the SDK is."""
-    streams = {"stream": True} if call.endswith("stream") else {}
-    if call == "embeddings":
-        return sdk.embeddings.create(model=model, input=["a", "b"])
-    if call.startswith("messages"):
-        return sdk.messages.create(model=model, messages=HI, max_tokens=9, **streams)
-    if call.startswith("responses"):
-        return sdk.responses.create(model=model, input="hi", **streams)
-    return sdk.chat.completions.create(model=model, messages=HI, **streams)
-
-
 def check_hits(saved: Any, call: str, hits: int) -> None:
     """One miss and so many hits, by what the provider said and what its list says."""
-    model, operation, (given, made, cached), provider = CALLS[call]
+    model, operation, (given, made, cached), provider = SAID[call]
     assert (saved.total.misses.calls, saved.total.hits.calls, saved.total.joins.calls) == (1, hits, 0)
     found = saved.total.hits
     assert (found.input_tokens, found.output_tokens) == (hits * given, hits * made)
@@ -94,7 +71,7 @@ def test_what_the_sdks_did_not_pay(call: str, provider: LoopbackProvider, cache:
     with httpx2.Client(transport=transport) as http:
         sdk = client(call, provider, http)
         for _ in range(3):
-            answer = asked(call, sdk, CALLS[call][0])
+            answer = asked(call, sdk, SAID[call][0])
             if call.endswith("stream"):
                 list(answer)
     assert len(provider.calls) == 1
@@ -107,7 +84,7 @@ async def test_the_same_without_blocking(call: str, provider: LoopbackProvider, 
     async with httpx2.AsyncClient(transport=transport) as http:
         sdk = client(call, provider, http)
         for _ in range(3):
-            answer = await asked(call, sdk, CALLS[call][0])
+            answer = await asked(call, sdk, SAID[call][0])
             if call.endswith("stream"):
                 assert [part async for part in answer]
     assert len(provider.calls) == 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import anthropic
 import httpx
 import httpx2
 import openai
@@ -18,21 +16,9 @@ from aicache.contrib.http.heads import usage_in
 from aicache.testing.provider import LoopbackProvider
 from aicache_memory import SyncMemoryBackend
 
-HI = [{"role": "user", "content": "hi"}]
+from .sdks import CALLS, HI, SECRET, asked, client
 
-CALLS: dict[str, Callable[[Any, str], Any]] = {
-    "chat": lambda client, model: client.chat.completions.create(model=model, messages=HI),
-    "chat stream": lambda client, model: client.chat.completions.create(
-        model=model, messages=HI, stream=True, stream_options={"include_usage": True}
-    ),
-    "responses": lambda client, model: client.responses.create(model=model, input="hi"),
-    "responses stream": lambda client, model: client.responses.create(model=model, input="hi", stream=True),
-    "embeddings": lambda client, model: client.embeddings.create(model=model, input=["a", "b"]),
-    "messages": lambda client, model: client.messages.create(model=model, messages=HI, max_tokens=9),
-    "messages stream": lambda client, model: client.messages.create(
-        model=model, messages=HI, max_tokens=9, stream=True
-    ),
-}
+OPTIONS: dict[str, Any] = {"chat stream": {"stream_options": {"include_usage": True}}}
 PATHS: dict[str, tuple[str, dict[str, Any]]] = {
     "chat": ("/v1/chat/completions", {"model": "m", "messages": HI}),
     "chat stream": ("/v1/chat/completions", {"model": "m", "messages": HI, "stream": True}),
@@ -52,25 +38,13 @@ def plain(answer: Any) -> Any:
     return [part.model_dump() for part in answer] if isinstance(answer, list) else answer.model_dump()
 
 
-def sync_client(call: str, provider: LoopbackProvider, http: Any) -> Any:
-    if call.startswith("messages"):
-        return anthropic.Anthropic(base_url=provider.url, api_key="secret-key", http_client=http)
-    return openai.OpenAI(base_url=f"{provider.url}/v1", api_key="secret-key", http_client=http)
-
-
-def async_client(call: str, provider: LoopbackProvider, http: Any) -> Any:
-    if call.startswith("messages"):
-        return anthropic.AsyncAnthropic(base_url=provider.url, api_key="secret-key", http_client=http)
-    return openai.AsyncOpenAI(base_url=f"{provider.url}/v1", api_key="secret-key", http_client=http)
-
-
 @pytest.mark.parametrize("call", CALLS)
 def test_the_second_call_reaches_nobody(call: str, provider: LoopbackProvider, cache: SyncTieredCache) -> None:
     with httpx2.Client(transport=CachingTransport(cache)) as http:
-        client = sync_client(call, provider, http)
+        sdk = client(call, provider, http)
         answers = []
         for _ in range(3):
-            answer = CALLS[call](client, "m")
+            answer = asked(call, sdk, **OPTIONS.get(call, {}))
             answers.append(plain(list(answer) if call.endswith("stream") else answer))
     assert len(provider.calls) == 1
     assert answers[0] == answers[1] == answers[2]
@@ -80,10 +54,10 @@ def test_the_second_call_reaches_nobody(call: str, provider: LoopbackProvider, c
 @pytest.mark.parametrize("call", CALLS)
 async def test_the_same_without_blocking(call: str, provider: LoopbackProvider, async_cache: TieredCache) -> None:
     async with httpx2.AsyncClient(transport=AsyncCachingTransport(async_cache)) as http:
-        client = async_client(call, provider, http)
+        sdk = client(call, provider, http)
         answers = []
         for _ in range(3):
-            answer = await CALLS[call](client, "m")
+            answer = await asked(call, sdk, **OPTIONS.get(call, {}))
             answers.append(plain([part async for part in answer] if call.endswith("stream") else answer))
     assert len(provider.calls) == 1
     assert answers[0] == answers[1] == answers[2]
@@ -93,10 +67,10 @@ async def test_the_same_without_blocking(call: str, provider: LoopbackProvider, 
 @pytest.mark.parametrize("call", [name for name in CALLS if not name.startswith("messages")])
 def test_the_older_library_does_as_well(call: str, provider: LoopbackProvider, cache: SyncTieredCache) -> None:
     with httpx.Client(transport=legacy.CachingTransport(cache)) as http:
-        client = sync_client(call, provider, http)
+        sdk = client(call, provider, http)
         answers = []
         for _ in range(2):
-            answer = CALLS[call](client, "m")
+            answer = asked(call, sdk, **OPTIONS.get(call, {}))
             answers.append(plain(list(answer) if call.endswith("stream") else answer))
     assert len(provider.calls) == 1
     assert answers[0] == answers[1]
@@ -174,10 +148,8 @@ def test_nothing_secret_is_in_the_cache(provider: LoopbackProvider) -> None:
     memory = SyncMemoryBackend()
     with SyncTieredCache([memory]) as cache:
         with httpx2.Client(transport=CachingTransport(cache, scope="a tenant")) as http:
-            client = openai.OpenAI(
-                base_url=f"{provider.url}/v1", api_key="secret-key", organization="acme", http_client=http
-            )
-            client.chat.completions.create(model="m", messages=HI)
+            sdk = openai.OpenAI(base_url=f"{provider.url}/v1", api_key=SECRET, organization="acme", http_client=http)
+            asked("chat", sdk)
         keys = list(memory.scan(""))
         assert len(keys) == 1
         found = repr((keys, cache.get(keys[0])))

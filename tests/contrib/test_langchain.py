@@ -55,7 +55,7 @@ class TestAsyncOverASyncCache(AsyncCacheTestSuite):
 class TestSyncOverRedis(SyncCacheTestSuite):
     @pytest.fixture
     def cache(self, redis_url: str) -> Iterator[LangChainCache]:
-        with SyncTieredCache([SyncRedisBackend(redis_url, prefix="langchain-sync:")]) as cache:
+        with SyncTieredCache([SyncRedisBackend(redis_url, prefix="langchain-sync:", timeout=5.0)]) as cache:
             yield LangChainCache(cache)
             cache.clear()
 
@@ -64,7 +64,7 @@ class TestSyncOverRedis(SyncCacheTestSuite):
 class TestAsyncOverRedis(AsyncCacheTestSuite):
     @pytest.fixture
     async def cache(self, redis_url: str) -> AsyncIterator[LangChainCache]:
-        async with TieredCache([RedisBackend(redis_url, prefix="langchain-async:")]) as cache:
+        async with TieredCache([RedisBackend(redis_url, prefix="langchain-async:", timeout=5.0)]) as cache:
             yield LangChainCache(cache)
             await cache.clear()
 
@@ -218,8 +218,8 @@ async def test_sync_use_of_an_async_cache_is_refused_and_not_a_deadlock(tasks: T
 @pytest.mark.redis
 async def test_a_pair_shares_its_store(redis_url: str) -> None:
     both = (
-        SyncTieredCache([SyncRedisBackend(redis_url, prefix="pair:")]),
-        TieredCache([RedisBackend(redis_url, prefix="pair:")]),
+        SyncTieredCache([SyncRedisBackend(redis_url, prefix="pair:", timeout=5.0)]),
+        TieredCache([RedisBackend(redis_url, prefix="pair:", timeout=5.0)]),
     )
     cache = LangChainCache(both)
     await cache.aupdate("p", "llm", [answer()])

@@ -7,16 +7,15 @@ from __future__ import annotations
 import pytest
 from under_fault import coherence
 from under_fault.coherence import ROWS
-from under_fault.rows import Row, Scale
+from under_fault.rows import Row
 
 pytestmark = pytest.mark.redis
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-async def test_what_is_promised_across_processes_holds_under(row: Row, redis_server, record_property) -> None:
-    figures = await row.measure("aicache", Scale())
-    record_property("figures", figures)
-    assert row.held(figures) == [], figures
+async def test_what_is_promised_across_processes_holds_under(row: Row, redis_server, measured) -> None:
+    figures, missed = await measured(row)
+    assert missed == [], figures
 
 
 def row_named(name: str) -> Row:

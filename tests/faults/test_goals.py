@@ -16,10 +16,9 @@ ROWS = [row for module in MODULES for row in module.ROWS]
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-async def test_what_is_promised_holds_under(row: Row, redis_server, record_property) -> None:
-    figures = await row.measure("aicache", Scale())
-    record_property("figures", figures)
-    assert row.held(figures) == [], figures
+async def test_what_is_promised_holds_under(row: Row, redis_server, measured) -> None:
+    figures, missed = await measured(row)
+    assert missed == [], figures
 
 
 def test_every_fault_that_is_promised_for_has_a_row() -> None:

@@ -19,7 +19,7 @@ from aicache_redis._pool.deadline import _TimedSocket
 
 pytestmark = pytest.mark.redis
 
-MARGIN = 0.5  # for a busy machine
+MARGIN = 0.5  # for a slow machine
 
 
 @pytest.fixture(scope="module")
@@ -55,29 +55,33 @@ def dripping():
     thread.join()
 
 
-def timed(call):
-    start = time.monotonic()
-    with pytest.raises(BackendTimeoutError, match=r"within 0\.25 s"):
-        call()
-    return time.monotonic() - start
+@pytest.fixture
+def timed(stopwatch):
+    def timed(call):
+        watch = stopwatch()
+        with pytest.raises(BackendTimeoutError, match=r"within 0\.25 s"):
+            call()
+        return watch.seconds
+
+    return timed
 
 
-def test_a_thread_waits_no_longer_for_a_reply_that_drips(dripping):
+def test_a_thread_waits_no_longer_for_a_reply_that_drips(dripping, timed):
     backend = SyncRedisBackend(dripping)
     assert timed(lambda: backend.get("k")) < 0.25 + MARGIN
     backend.close()
 
 
-async def test_a_task_waits_no_longer_for_a_reply_that_drips(dripping):
+async def test_a_task_waits_no_longer_for_a_reply_that_drips(dripping, stopwatch):
     backend = RedisBackend(dripping)
-    start = time.monotonic()
+    watch = stopwatch()
     with pytest.raises(BackendTimeoutError):
         await backend.get("k")
-    assert time.monotonic() - start < 0.25 + MARGIN
+    assert watch.seconds < 0.25 + MARGIN
     await backend.aclose()
 
 
-def test_threads_that_wait_for_a_connection_to_a_hanging_server_wait_no_longer(own_server):
+def test_threads_that_wait_for_a_connection_to_a_hanging_server_wait_no_longer(own_server, timed):
     backend = SyncRedisBackend(own_server.url, max_connections=2)
     keys = [f"k{number}" for number in range(20)]
     backend.set_many({key: (key.encode(), None) for key in keys})
@@ -166,7 +170,7 @@ async def test_a_call_that_is_late_takes_no_younger_one_with_it(own_server):
     await backend.aclose()
 
 
-async def test_calls_without_end_on_a_hanging_server_end_each_in_time(own_server):
+async def test_calls_without_end_on_a_hanging_server_end_each_in_time(own_server, stopwatch):
     """More callers than a pipeline takes, on one connection, while others keep coming."""
     backend = RedisBackend(own_server.url, max_connections=1)
     await backend.set("k", b"v")
@@ -178,6 +182,7 @@ async def test_calls_without_end_on_a_hanging_server_end_each_in_time(own_server
             await backend.get("k")
         seconds.append(time.monotonic() - start)
 
+    watch = stopwatch()
     own_server.pause()
     try:
         tasks = {asyncio.create_task(call()) for _ in range(2000)}
@@ -188,6 +193,6 @@ async def test_calls_without_end_on_a_hanging_server_end_each_in_time(own_server
     finally:
         own_server.resume()
     assert len(seconds) == 2500
-    assert max(seconds) < 0.25 + MARGIN
+    assert max(seconds) < 0.25 + MARGIN + watch.lost
     assert await backend.get("k") == b"v"
     await backend.aclose()

@@ -15,6 +15,9 @@ import redis
 import redis.asyncio
 
 from aicache import SyncTieredCache, TieredCache
+from aicache._async import hearing as async_hearing
+from aicache._kernel import following
+from aicache._sync import hearing as sync_hearing
 from aicache.errors import BackendError
 from aicache_redis import RedisBackend, SyncRedisBackend
 
@@ -25,6 +28,15 @@ WAIT = 0.02  # seconds that the feed waits for news
 def value(key: str) -> bytes:
     """What is stored under a key of a test."""
     return f"value of {key}".encode() * 3
+
+
+@pytest.fixture(autouse=True)
+def heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is believed however late a busy machine hears the feed: what it does unheard is tested elsewhere."""
+    monkeypatch.setattr(following, "ALIVE_FOR", 60.0)
+    for flavour in (async_hearing, sync_hearing):
+        monkeypatch.setattr(flavour, "_PATIENCE", 5.0)
+        monkeypatch.setattr(flavour, "_MOST", 5.0)
 
 
 async def until_it_works(call: Callable[[], Awaitable[Any]]) -> None:

@@ -10,8 +10,8 @@ from aicache_redis import RedisBackend
 async def test_what_one_process_stores_another_finds(redis_url: str, redis_prefix: str) -> None:
     """Two caches with memory tiers of their own stand for two processes."""
     async with (
-        TieredCache([MemoryBackend(), RedisBackend(redis_url, prefix=redis_prefix)]) as one,
-        TieredCache([MemoryBackend(), RedisBackend(redis_url, prefix=redis_prefix)]) as other,
+        TieredCache([MemoryBackend(), RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)]) as one,
+        TieredCache([MemoryBackend(), RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)]) as other,
     ):
         await one.set("key", {"answer": (1, None)}, ttl=60)
         found = await other.lookup("key")

@@ -87,11 +87,11 @@ def test_a_password_is_never_shown(kind):
 async def test_a_password_is_used_and_shown_nowhere(caplog):
     with RedisServer("--requirepass", "s3cr3t") as server:
         good = server.url.replace("://", "://:s3cr3t@")
-        async with TieredCache([RedisBackend(good, prefix="p:")]) as cache:
+        async with TieredCache([RedisBackend(good, prefix="p:", timeout=5.0)]) as cache:
             await cache.set("k", 1)
             assert await cache.get("k") == 1
         for url in (server.url, server.url.replace("://", "://:s3cr3t-wrong@")):
-            backend = RedisBackend(url)
+            backend = RedisBackend(url, timeout=5.0)
             with pytest.raises(BackendError, match=r"Auth") as refused:
                 await backend.get("k")
             assert "s3cr3t" not in str(refused.value)
@@ -105,7 +105,8 @@ async def test_a_password_is_used_and_shown_nowhere(caplog):
 @pytest.mark.redis
 async def test_a_unix_socket_is_taken(redis_server, redis_prefix):
     url = f"unix://{redis_server.socket_path}?db=0"
-    one, other = RedisBackend(url, prefix=redis_prefix), SyncRedisBackend(url, prefix=redis_prefix)
+    patient = {"prefix": redis_prefix, "timeout": 5.0}
+    one, other = RedisBackend(url, **patient), SyncRedisBackend(url, **patient)
     await one.set("k", b"v")
     assert other.get("k") == b"v"
     await one.aclose()
@@ -123,8 +124,8 @@ def test_the_missing_library_is_named_with_its_extra(kind, monkeypatch):
 async def test_a_client_that_is_passed_in_is_used_and_not_closed(redis_url, redis_prefix):
     client, sync_client = redis.asyncio.Redis.from_url(redis_url), redis.Redis.from_url(redis_url)
     backend, sync = (
-        RedisBackend(client=client, prefix=redis_prefix),
-        SyncRedisBackend(client=sync_client, prefix=redis_prefix),
+        RedisBackend(client=client, prefix=redis_prefix, timeout=5.0),
+        SyncRedisBackend(client=sync_client, prefix=redis_prefix, timeout=5.0),
     )
     await backend.set("k", b"v")
     assert sync.get("k") == b"v"

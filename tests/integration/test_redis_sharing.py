@@ -258,18 +258,6 @@ async def test_an_invalidated_tag_never_has_an_old_version_again(build):
     assert (await backend.tag_versions(["a"], create=True))["a"] != before
 
 
-async def test_keys_and_tags_are_read_together(build, raw, redis_prefix):
-    raw.set(redis_prefix + "k", b"v", px=60_000)
-    raw.set(redis_prefix + "large", b"x" * 200_000)
-    raw.set(redis_prefix + "\0ga", b"version")
-    found, versions = await build().get_tagged(["k", "large", "gone"], ["a", "b"])
-    assert found["k"][0] == b"v"
-    assert 50 < found["k"][1] <= 60
-    assert found["large"] == (b"x" * 200_000, None)
-    assert sorted(found) == ["k", "large"]
-    assert versions == {"a": b"version"}
-
-
 async def test_an_invalidated_tag_is_heard(build):
     follower, other = build(), build()
     begun = await follower.follow(None, WAIT)

@@ -147,7 +147,7 @@ async def test_another_type_under_the_key_is_a_counted_miss_and_its_neighbours_a
 
 def test_a_cache_loads_what_another_type_stands_for_and_writes_over_it(redis_url, redis_prefix, raw):
     raw.rpush(redis_prefix + "list", "a")
-    with SyncTieredCache([SyncRedisBackend(redis_url, prefix=redis_prefix)]) as cache:
+    with SyncTieredCache([SyncRedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)]) as cache:
         assert cache.get_many(["list"]) == {}
         assert cache.get_or_set("list", lambda: "made") == "made"
         assert cache.get("list", "miss") == "made"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import random
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,21 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.fixture(scope="module")
-def harness():
-    spec = importlib.util.spec_from_file_location("benchmark_harness", BENCHMARKS / "harness.py")
+@contextmanager
+def loaded(name):
+    """A module of the benchmarks, while the block runs, under a name that nothing else has."""
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    sys.modules[spec.name] = module  # its dataclasses look there for it
     spec.loader.exec_module(module)
     yield module
     del sys.modules[spec.name]
+
+
+@pytest.fixture(scope="module")
+def harness():
+    with loaded("harness") as module:
+        yield module
 
 
 def contender(harness, name, answer=1, calls=None):
@@ -88,10 +96,14 @@ def test_the_spread_of_latencies(harness, share, expected):
 
 @pytest.fixture(scope="module")
 def hit_ratio():
-    spec = importlib.util.spec_from_file_location("benchmark_hit_ratio", BENCHMARKS / "hit_ratio.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with loaded("hit_ratio") as module:
+        yield module
+
+
+@pytest.fixture(scope="module")
+def policies():
+    with loaded("policies") as module:
+        yield module
 
 
 def every_way(requests, entries):
@@ -119,11 +131,8 @@ def test_the_most_hits_are_the_most_there_are(hit_ratio, seed):
 
 
 @pytest.mark.parametrize("policy", ["lru", "arc", "s3_fifo", "two_q"])
-def test_no_simulated_policy_has_more_hits_than_there_are_and_a_large_cache_has_all(hit_ratio, policy):
-    spec = importlib.util.spec_from_file_location("benchmark_policies", BENCHMARKS / "policies.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    simulated = module.POLICIES[policy]
+def test_no_simulated_policy_has_more_hits_than_there_are_and_a_large_cache_has_all(hit_ratio, policies, policy):
+    simulated = policies.POLICIES[policy]
     rng = random.Random(policy)
     requests = rng.choices(range(200), [1 / (rank + 1) for rank in range(200)], k=5_000)
     for entries in (1, 10, 50):
@@ -131,4 +140,4 @@ def test_no_simulated_policy_has_more_hits_than_there_are_and_a_large_cache_has_
     assert simulated(requests, 1_000) == len(requests) - len(set(requests))
     if policy != "lru":  # each was made to keep more than LRU where few are asked for often and many once
         mixed = [key for number in range(3_000) for key in (rng.randrange(40), 1_000 + number)]
-        assert simulated(mixed, 50) > module.lru(mixed, 50)
+        assert simulated(mixed, 50) > policies.lru(mixed, 50)

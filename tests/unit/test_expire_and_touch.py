@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
-from aicache import Codec, Policy, Tier, TieredCache
+from aicache import Policy, Tier, TieredCache
 from aicache.errors import ClosedError, InvalidArgumentError, InvalidTypeError
 from aicache.testing import FaultyBackend
 from aicache.testing.faults import Fail
 from aicache_memory import MemoryBackend
+
+from .waiting import SlowStore
 
 POLICY = Policy(ttl=60, stale_if_error=600, throttle=0)
 KINDS = ["memory", "store", "big_store", "memory over store", "memory over big_store", "nested", "nested over store"]
@@ -217,43 +219,6 @@ async def test_bad_keys_and_ttls_are_refused_and_so_is_a_closed_cache(flavour, v
 
 # -- nothing overtakes it
 
-codec = Codec()
-
-
-class SlowStore:
-    """A byte store that holds the next call of a verb until it is let go."""
-
-    def __init__(self):
-        self.data = {}
-        self.held = {}
-
-    def hold(self, verb, when):
-        self.held[verb, when] = pair = (asyncio.Event(), asyncio.Event())
-        return pair
-
-    async def _pass(self, verb, when):
-        arrived, gate = self.held.pop((verb, when), (None, None))
-        if gate is not None:
-            arrived.set()
-            await gate.wait()
-
-    async def get(self, key):
-        await self._pass("get", "before")
-        value = self.data.get(key)
-        await self._pass("get", "after")
-        return value
-
-    async def set(self, key, value, *, ttl=None):
-        await self._pass("set", "before")
-        self.data[key] = value
-        await self._pass("set", "after")
-
-    async def delete(self, key):
-        return self.data.pop(key, None) is not None
-
-    async def aclose(self):
-        self.data = {}
-
 
 @pytest.fixture
 async def slow():
@@ -333,4 +298,4 @@ async def test_a_newer_value_is_never_held_back_by_a_touch(slow):
     gate.set()
     assert await touching is False
     assert await cache.get("k") == "new"
-    assert codec.open("k", store.data["k"]).value == "new"
+    assert store.kept("k") == "new"

@@ -16,6 +16,19 @@ def test_a_pass_holds_until_its_key_is_revoked():
         assert not granted["b"].holds
 
 
+def test_in_doubt_no_pass_holds_and_those_that_stood_stand():
+    fence = Fence()
+    with fence.enter(["a", "b"]) as granted:
+        fence.revoke(["a"])
+        fence.doubt()
+        assert [(held.holds, held.stands) for held in granted.values()] == [(False, False), (False, True)]
+        assert not granted["b"].store(lambda: True)
+        with fence.enter(["b"]) as late:
+            assert late["b"].holds
+        fence.revoke(["b"])
+        assert not granted["b"].stands
+
+
 def test_a_pass_taken_after_a_revocation_holds_beside_one_that_does_not():
     fence = Fence()
     with fence.enter(["k"]) as early:

@@ -18,10 +18,13 @@ class Feed(SharedStore):
 
     away = False
     hangs = False
+    late = False
 
     async def follow(self, position, wait, *, own=False):
         if self.hangs:
             await asyncio.sleep(3600)
+        if self.late:
+            await asyncio.sleep(0.2)
         if self.away:
             raise BackendUnavailableError("the feed is away")
         return await super().follow(position, wait, own=own)
@@ -184,6 +187,46 @@ def test_what_was_read_before_an_invalidation_is_not_kept_after_it():
         await there.delete("k")
         assert await reading == "old"
         assert kept(memory) is None
+
+    in_two_processes(body)
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("when", ["ends", "begins"])
+def test_what_was_loaded_while_the_feed_was_not_heard_is_kept_by_the_store_alone(when, many):
+    async def body(here, there, memory, store):
+        async def made(_keys=None):
+            store.away = store.late = False
+            if when == "ends":
+                store.away = True
+            await asyncio.sleep(0.6)
+            return {"k": "dear"} if many else "dear"
+
+        if when == "ends":
+            await here.get("begin")
+        else:
+            store.late = True
+        await (here.get_or_set_many(["k"], made) if many else here.get_or_set("k", made))
+        assert here._chain.hearing.is_current is (when == "begins")
+        assert kept(memory) is None
+        assert await there.get("k") == "dear"
+        assert here.stats().overtaken == 0
+
+    in_two_processes(body)
+
+
+def test_what_another_process_invalidates_unheard_is_not_kept_by_the_store_either():
+    async def body(here, there, memory, store):
+        async def made():
+            store.away = True
+            await asyncio.sleep(0.6)
+            await there.delete("k")
+            return "old"
+
+        await here.get("begin")
+        assert await here.get_or_set("k", made) == "old"
+        assert await there.get("k") is None
+        assert here.stats().overtaken == 1
 
     in_two_processes(body)
 

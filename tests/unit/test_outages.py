@@ -15,6 +15,8 @@ from aicache.testing import FakeClock, FaultyBackend, SyncFaultyBackend
 from aicache.testing.faults import Fail
 from aicache_memory import MemoryBackend
 
+from .waiting import settle
+
 
 class Outage:
     """The plan of a store that is away while `error` is set, for some verbs or all."""
@@ -367,11 +369,6 @@ class Gate(MemoryBackend):
     async def delete(self, key):
         await self._pass()
         return await super().delete(key)
-
-
-async def settle():
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 async def test_one_probe_at_a_time_and_a_cancelled_one_gives_way():

@@ -6,57 +6,10 @@ import asyncio
 
 import pytest
 
-from aicache import Codec, TieredCache
+from aicache import Tier, TieredCache
 from aicache_memory import MemoryBackend
 
-codec = Codec()
-
-
-class SlowStore:
-    """A byte store that holds each call of a verb at a gate, before or after its effect."""
-
-    def __init__(self):
-        self.data = {}
-        self.gates = {}
-
-    def hold(self, verb, when):
-        """The next call of `verb` announces itself and waits; returns (arrived, gate)."""
-        pair = (asyncio.Event(), asyncio.Event())
-        self.gates[verb, when] = pair
-        return pair
-
-    async def _pass(self, verb, when):
-        pair = self.gates.pop((verb, when), None)
-        if pair is not None:
-            arrived, gate = pair
-            arrived.set()
-            await gate.wait()
-
-    async def get(self, key):
-        await self._pass("get", "before")
-        value = self.data.get(key)
-        await self._pass("get", "after")
-        return value
-
-    async def set(self, key, value, *, ttl=None):
-        await self._pass("set", "before")
-        self.data[key] = value
-        await self._pass("set", "after")
-
-    async def delete(self, key):
-        await self._pass("delete", "before")
-        found = self.data.pop(key, None) is not None
-        await self._pass("delete", "after")
-        return found
-
-    async def aclose(self):
-        self.data = {}
-
-    def plant(self, key, value):
-        self.data[key] = codec.seal(key, codec.pack(codec.dumps(value)), created=0.0, fresh_for=None)
-
-    def kept(self, key):
-        return codec.open(key, self.data[key]).value if key in self.data else None
+from .waiting import SlowStore
 
 
 @pytest.fixture
@@ -71,8 +24,6 @@ def store():
 
 @pytest.fixture
 async def cache(memory, store):
-    from aicache import Tier
-
     async with TieredCache([memory, Tier(backend=store, timeout=None)]) as made:
         yield made
 
@@ -169,8 +120,6 @@ async def test_clear_reaches_what_is_under_way(memory):
 
 
 async def test_a_slow_tier_is_a_counted_miss_within_its_timeout(memory, store):
-    from aicache import Tier
-
     store.plant("k", "v")
     cache = TieredCache([memory, Tier(backend=store, timeout=0.02)])
     for verb in ("get", "set", "delete"):

@@ -11,6 +11,8 @@ from aicache.errors import LoadCancelledError, ReentrantLoadError, Serialization
 from aicache_memory import MemoryBackend
 from aicache_null import NullBackend
 
+from .waiting import settle
+
 
 class Factory:
     """A factory that counts its calls and returns when it is told to."""
@@ -31,12 +33,6 @@ class Factory:
         if self.error is not None:
             raise self.error
         return self.value
-
-
-async def settle():
-    """Let every task run as far as it can."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 @pytest.fixture

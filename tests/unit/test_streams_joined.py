@@ -9,11 +9,13 @@ from copy import deepcopy
 
 import pytest
 
-from aicache import Policy, TieredCache
+from aicache import Policy, Tier, TieredCache
 from aicache.errors import LoadCancelledError, LoadTimeoutError, ReentrantLoadError
 from aicache.testing import virtual_time
 from aicache_memory import MemoryBackend
 from aicache_null import NullBackend
+
+from .waiting import SlowStore, settle
 
 
 class Upstream:
@@ -57,12 +59,6 @@ class Reader:
         async for chunk in cache.stream(key, upstream, **options):
             self.got.append(chunk)
         return self.got
-
-
-async def settle():
-    """Let every task run as far as it can."""
-    for _ in range(50):
-        await asyncio.sleep(0)
 
 
 def never():
@@ -202,33 +198,16 @@ async def test_a_completed_stream_is_joined_after_its_first_reader_has_left(cach
 
 
 async def test_who_leaves_after_a_good_end_does_not_undo_it():
-    class SlowStore:
-        def __init__(self):
-            self.gate = asyncio.Event()
-            self.data = {}
-
-        async def get(self, key):
-            return self.data.get(key)
-
-        async def set(self, key, value, *, ttl=None):
-            await self.gate.wait()
-            self.data[key] = value
-
-        async def delete(self, key):
-            return self.data.pop(key, None) is not None
-
-        async def aclose(self):
-            pass
-
     store = SlowStore()
-    async with TieredCache([store]) as cache:
+    _, gate = store.hold("set", "before")
+    async with TieredCache([Tier(backend=store, timeout=None)]) as cache:
         upstream = Upstream("a")
         reader = Reader(cache, upstream)
         upstream.let()
         await settle()
         assert (reader.got, reader.task.done(), upstream.open) == (["a"], False, 0)
         reader.task.cancel()
-        store.gate.set()
+        gate.set()
         await settle()
         assert await read(cache) == ["a"]
 

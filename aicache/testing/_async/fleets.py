@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -233,7 +234,7 @@ class FeedChecks(Harness):
 
 
 class TagChecks(Harness):
-    """`tag_versions`, `get_tagged` and `invalidate_tags`."""
+    """`tag_versions`, `tag_ages` and `invalidate_tags`."""
 
     @check(SupportsTags)
     async def test_a_tag_has_the_version_that_it_was_given(self, backend: Any) -> None:
@@ -260,12 +261,29 @@ class TagChecks(Harness):
         assert await backend.tag_versions(["tag"]) == {}
 
     @check(SupportsTags)
-    async def test_values_and_versions_are_read_together(self, backend: Any) -> None:
-        await self.raw_set(backend, "key", b"value", None)
-        created = await backend.tag_versions(["tag"], create=True)
-        assert await backend.get_tagged(["key", "missing"], ["tag", "none"]) == ({"key": (b"value", None)}, created)
+    async def test_a_tag_is_as_old_as_its_version(self, backend: Any) -> None:
+        begun = self._now()
+        await backend.tag_versions(["old", "renewed"], create=True)
+        await self.outlive(backend, self.short)
+        await backend.invalidate_tags(["renewed"])
+        later = self._now()
+        await backend.tag_versions(["old", "renewed", "new"], create=True)
+        ages = await backend.tag_ages(["old", "renewed", "new"])
+        ended = self._now() + 2 * self.ttl_granularity
+        assert self.short <= ages["old"] <= ended - begun
+        assert 0 <= ages["renewed"] <= ended - later
+        assert 0 <= ages["new"] <= ended - later
+
+    @check(SupportsTags)
+    async def test_a_tag_without_a_version_has_no_age(self, backend: Any) -> None:
+        await backend.tag_versions(["gone", "stays"], create=True)
+        await backend.invalidate_tags(["gone"])
+        assert (await backend.tag_ages(["gone", "never", "stays"])).keys() == {"stays"}
 
     @check(SupportsTags, SupportsScan)
     async def test_versions_are_no_keys(self, backend: Any) -> None:
         await backend.tag_versions(["tag"], create=True)
         assert [key async for key in backend.scan()] == []
+
+    def _now(self) -> float:
+        return self.clock() if self.fake_time else time.monotonic()

@@ -177,15 +177,6 @@ class SharedStore:
         await self._return()
         return ages
 
-    async def get_tagged(
-        self, keys: Sequence[str], tags: Sequence[str]
-    ) -> tuple[dict[str, tuple[bytes, float | None]], dict[str, bytes]]:
-        """The found ones with their remaining seconds, and the versions of the tags."""
-        await self._go()
-        found = self.shelf.found(keys), self.shelf.versions(tags, create=False)
-        await self._return()
-        return found
-
     async def invalidate_tags(self, tags: Sequence[str]) -> None:
         """Take their versions away."""
         await self._go()

@@ -183,35 +183,19 @@ class Sharing:
 
     async def tag_versions(self, tags: Sequence[str], *, create: bool = False) -> dict[str, bytes]:
         """The versions of those that have one; `create`: give one to the others."""
-        return (await self._tagged([], tags, create=create))[1]
+        asked: list[Command] = []
+        for name in map(self._commands.names.tag, tags):
+            if create:
+                asked.append(("SET", name, os.urandom(8), "NX", "PX", _TAG_LIFE))
+            asked.append(("GET", name))
+        replies = await self._links.read(asked)
+        versions = replies[1::2] if create else replies
+        return {tag: version for tag, version in zip(tags, versions, strict=True) if version is not None}
 
     async def tag_ages(self, tags: Sequence[str]) -> dict[str, float]:
         """Seconds since each of those that have a version was given it, by the server's clock."""
         replies = await self._links.read([("PTTL", self._commands.names.tag(tag)) for tag in tags])
         return {tag: (_TAG_LIFE - left) / 1000 for tag, left in zip(tags, replies, strict=True) if left >= 0}
-
-    async def get_tagged(
-        self, keys: Sequence[str], tags: Sequence[str]
-    ) -> tuple[dict[str, tuple[bytes, float | None]], dict[str, bytes]]:
-        """What `get_with_ttl` says of the keys, and `tag_versions` of the tags, in one round trip."""
-        return await self._tagged(keys, tags, create=False)
-
-    async def _tagged(
-        self, keys: Sequence[str], tags: Sequence[str], *, create: bool
-    ) -> tuple[dict[str, tuple[bytes, float | None]], dict[str, bytes]]:
-        names = self._commands.names
-        asked: list[Command] = []
-        for name in map(names.tag, tags):
-            if create:
-                asked.append(("SET", name, os.urandom(8), "NX", "PX", _TAG_LIFE))
-            asked.append(("GET", name))
-        pairs = self._commands.pairs(keys)
-        replies = await self._links.read([*pairs, *asked])
-        found = await self._with_the_cut(keys, replies[: len(pairs)])
-        versions = replies[len(pairs) :]
-        if create:
-            versions = versions[1::2]
-        return found, {tag: version for tag, version in zip(tags, versions, strict=True) if version is not None}
 
     async def invalidate_tags(self, tags: Sequence[str]) -> None:
         """Take their versions away, and tell every process."""
@@ -221,10 +205,7 @@ class Sharing:
 
     async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
         """The found ones with their remaining seconds (None: no expiry), by the server's clock."""
-        return await self._with_the_cut(keys, await self._links.read(self._commands.pairs(keys)))
-
-    async def _with_the_cut(self, keys: Sequence[str], replies: list[Any]) -> dict[str, tuple[bytes, float | None]]:
-        found = self._commands.lives(keys, replies)
+        found = self._commands.lives(keys, await self._links.read(self._commands.pairs(keys)))
         cut = [key for key, (value, _) in found.items() if value is CUT]
         if cut:
             replies = await self._links.write(self._commands.pairs(cut, is_whole=True))

@@ -125,14 +125,59 @@ class TestVersionsAtHome(SharedSuite):
     caught_by = "test_peers_see_the_same_versions"
 
 
-class ReadsValuesAlone(SharedStore):
-    async def get_tagged(self, keys: Any, tags: Any) -> Any:
-        return (await super().get_tagged(keys, tags))[0], {}
+class RenewsAges(SharedStore):
+    """A tag that is given its version again is young again."""
+
+    async def tag_versions(self, tags: Any, *, create: bool = False) -> Any:
+        found = await super().tag_versions(tags, create=create)
+        if create:
+            now = self.shelf._clock()
+            self.shelf._versions |= {tag: (version, now) for tag, version in found.items()}
+        return found
 
 
-class TestReadsValuesAlone(SharedSuite):
-    kind = ReadsValuesAlone
-    caught_by = "test_values_and_versions_are_read_together"
+class TestRenewsAges(SharedSuite):
+    kind = RenewsAges
+    caught_by = "test_a_tag_is_as_old_as_its_version"
+
+
+class AgesSinceTheFirst(SharedStore):
+    """A tag that was invalidated is as old as its first version."""
+
+    async def invalidate_tags(self, tags: Any) -> None:
+        first = self.shelf.__dict__.setdefault("_first", {})
+        first |= {tag: self.shelf._versions[tag][1] for tag in tags if tag in self.shelf._versions}
+        await super().invalidate_tags(tags)
+
+    async def tag_ages(self, tags: Any) -> Any:
+        first = self.shelf.__dict__.get("_first", {})
+        ages = await super().tag_ages(tags)
+        return {tag: self.shelf._clock() - first[tag] if tag in first else age for tag, age in ages.items()}
+
+
+class TestAgesSinceTheFirst(SharedSuite):
+    kind = AgesSinceTheFirst
+    caught_by = "test_a_tag_is_as_old_as_its_version"
+
+
+class AgesInMilliseconds(SharedStore):
+    async def tag_ages(self, tags: Any) -> Any:
+        return {tag: age * 1000 for tag, age in (await super().tag_ages(tags)).items()}
+
+
+class TestAgesInMilliseconds(SharedSuite):
+    kind = AgesInMilliseconds
+    caught_by = "test_a_tag_is_as_old_as_its_version"
+
+
+class AgesOfAll(SharedStore):
+    async def tag_ages(self, tags: Any) -> Any:
+        return dict.fromkeys(tags, 0.0) | await super().tag_ages(tags)
+
+
+class TestAgesOfAll(SharedSuite):
+    kind = AgesOfAll
+    caught_by = "test_a_tag_without_a_version_has_no_age"
 
 
 class ListsTags(SharedStore):
