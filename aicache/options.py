@@ -237,7 +237,7 @@ class Breaker:
 
     failures: int = 3
     backoff: float = 0.25
-    most: float = 1.0
+    most: float = 0.75  # with a trial that has just begun to wait in vain: 1 s until the first answer
 
     def __post_init__(self) -> None:
         failures = cast("object", self.failures)

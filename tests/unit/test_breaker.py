@@ -89,6 +89,22 @@ def test_each_wait_is_shortened_by_up_to_a_half(clock, random, wait):
     assert breaker.enter()
 
 
+@pytest.mark.parametrize("late", [number * 0.01 for number in range(150)])
+def test_with_its_own_times_the_first_answer_comes_within_a_second_of_the_return(clock, late):
+    breaker, deadline = breaker_for(Breaker(), clock, lambda: 0.0), 0.25
+    fail(breaker, 3)
+    back = clock() + 5 + late
+    while True:
+        if not (turn := breaker.enter()):
+            clock.advance(0.001)
+        elif clock() >= back:
+            break
+        else:
+            clock.advance(deadline)  # a trial that began before the return may be lost with the old connection
+            breaker.failed(turn)
+    assert clock() - back <= 1.0
+
+
 def test_a_cancelled_probe_gives_its_place_to_the_next(breaker, clock):
     fail(breaker, 3)
     clock.advance(1)

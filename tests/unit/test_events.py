@@ -110,7 +110,7 @@ async def test_what_is_stale_skipped_evicted_and_raised_is_told(flavour, clock, 
 
 async def test_a_tier_that_goes_and_comes_is_told(flavour, clock, heard):
     store = flavour.big_store()
-    tier = Tier(backend=store, name="store", breaker=Breaker(failures=2, backoff=1))
+    tier = Tier(backend=store, name="store", breaker=Breaker(failures=2, backoff=0.5))
     cache = flavour.cache(tier, observers=[heard])
     store.fail = ConnectionError("gone")
     for _ in range(3):
@@ -182,7 +182,7 @@ def test_joins_and_refreshes_are_told(clock, heard):
 async def test_whatever_is_told_is_counted_too(flavour, clock, heard):
     """The sums of what an observer hears are those of `stats()`, kind by kind; no kind is told and not counted."""
     store = flavour.big_store()
-    breaker = Breaker(failures=2, backoff=1)
+    breaker = Breaker(failures=2, backoff=0.5)
     cache = flavour.cache(
         flavour.memory(max_entries=3),
         Tier(backend=store, name="store", breaker=breaker, max_bytes=1000),
