@@ -162,7 +162,7 @@ FULL = ("--maxmemory", "1mb", "--maxmemory-policy", "noeviction")
 
 
 @pytest.mark.parametrize("arguments", [FULL, ("--requirepass", "x")], ids=["full", "password"])
-async def test_a_server_that_refuses_is_a_miss(arguments, log):
+async def test_a_server_that_refuses_is_a_miss(arguments, log, heard):
     with RedisServer(*arguments) as server:
         async with AIResponseCache(server.url) as cache:
             await cache.cache_response("t", "qa", {}, {"a": "x"})

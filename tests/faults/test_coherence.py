@@ -12,6 +12,7 @@ from under_fault.rows import Row
 pytestmark = pytest.mark.redis
 
 
+@pytest.mark.timeout(600)  # three times what the longest takes on a busy machine
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 async def test_what_is_promised_across_processes_holds_under(row: Row, redis_server, measured) -> None:
     figures, missed = await measured(row)

@@ -14,6 +14,7 @@ MODULES = (cancel, forked, outages, refusals, provider, flights, bombs, objects)
 ROWS = [row for module in MODULES for row in module.ROWS]
 
 
+@pytest.mark.timeout(600)  # three times what the longest takes on a busy machine
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 async def test_what_is_promised_holds_under(row: Row, redis_server, measured) -> None:

@@ -57,7 +57,7 @@ async def test_a_server_that_is_not_there_is_unavailable_at_once(took):
         SyncRedisBackend("redis://127.0.0.1:1/0").get("k")
 
 
-async def test_a_server_that_dies_is_a_counted_miss_and_is_found_again(own_server, caplog):
+async def test_a_server_that_dies_is_a_counted_miss_and_is_found_again(own_server, caplog, heard):
     caplog.set_level(logging.INFO, "aicache")
     clock = FakeClock()
     tiers = [MemoryBackend(), Tier(backend=RedisBackend(own_server.url), name="redis")]
