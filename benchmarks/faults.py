@@ -30,6 +30,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the amounts that the tests use, less for peers")
     parser.add_argument("--only", metavar="TEXT", default="", help="the rows whose name has this text; writes nothing")
     parser.add_argument(
+        "--renew", action="store_true", help="with --only: put them into the page of the last whole run"
+    )
+    parser.add_argument(
         "--operations", type=int, default=1_000_000, help="of the storm of cancellations, our long form"
     )
     parser.add_argument("--here", action="store_true", help="in this environment, with what is installed in it")
@@ -76,7 +79,7 @@ def _one(name: str, subject: str, options: argparse.Namespace) -> None:
 
 
 def _all(options: argparse.Namespace) -> None:
-    from under_fault.page import write
+    from under_fault.page import renew, write
     from under_fault.subjects import OURS, PEERS
 
     rows = [row for name, row in _rows().items() if options.only in name]
@@ -92,6 +95,8 @@ def _all(options: argparse.Namespace) -> None:
     broken = [name for name, subjects in found.items() if subjects[OURS].get("broken", ["it did not end"])]
     if not options.only:
         write(HERE, rows, found, is_quick=options.quick)
+    elif options.renew:
+        renew(HERE, list(_rows().values()), found, is_quick=options.quick)
     print(f"{len(rows) - len(broken)} of {len(rows)} rows hold" + (f"; not: {', '.join(broken)}" if broken else ""))
     sys.exit(bool(broken))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from under_fault.rows import Row
 from under_fault.subjects import OURS
 
-__all__ = ["write"]
+__all__ = ["renew", "write"]
 
 _HEAD = """# Under faults
 
@@ -41,22 +41,40 @@ def write(folder: Path, rows: Sequence[Row], found: dict[str, dict[str, Any]], *
     """`FAULTS.md` and `faults.json`."""
     from machine import machine, versions
 
-    setting = {"machine": machine(), "versions": versions()}
-    text = _HEAD.format(how=" --quick" if is_quick else "", machine=_told(setting))
-    text += "".join(_promise(row, found[row.name][OURS]) for row in rows)
+    _write(
+        folder, rows, {"machine": machine(), "versions": versions(), "quick": is_quick, "rows": found, "renewed": {}}
+    )
+
+
+def renew(folder: Path, rows: Sequence[Row], found: dict[str, dict[str, Any]], *, is_quick: bool) -> None:
+    """Put `found`, of some rows, in the place of what the last whole run measured; the page says at which commit."""
+    from machine import versions
+
+    last = json.loads((folder / "faults.json").read_text(encoding="utf-8"))
+    if last["quick"] != is_quick:
+        raise SystemExit(f"the last whole run had quick={last['quick']}: renew its rows in the same form, or run all")
+    last["rows"] |= found
+    last["renewed"] |= dict.fromkeys(found, versions()["aicache"])
+    _write(folder, [row for row in rows if row.name in last["rows"]], last)
+
+
+def _write(folder: Path, rows: Sequence[Row], run: dict[str, Any]) -> None:
+    found, renewed = run["rows"], run["renewed"]
+    text = _HEAD.format(how=" --quick" if run["quick"] else "", machine=_told(run))
+    text += "".join(_promise(row, found[row.name][OURS], renewed) for row in rows)
     text += _PEERS + "".join(_table(row, found[row.name]) for row in rows if row.shown)
     (folder / "FAULTS.md").write_text(text, encoding="utf-8")
-    (folder / "faults.json").write_text(json.dumps({**setting, "quick": is_quick, "rows": found}, indent=1) + "\n")
+    (folder / "faults.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
 
 
-def _told(setting: dict[str, dict[str, str]]) -> str:
+def _told(setting: Mapping[str, Any]) -> str:
     here, with_ = setting["machine"], setting["versions"]
     used = ("aicache", "redis", "cashews", "aiocache", "py-key-value-aio", "server")
     versions = ", ".join(f"{name} {with_[name]}" for name in used)
     return f"{here['processor']}, {here['cores']} cores, {here['system']}, {here['python']}; {versions}."
 
 
-def _promise(row: Row, said: dict[str, Any]) -> str:
+def _promise(row: Row, said: dict[str, Any], renewed: Mapping[str, str]) -> str:
     if "failure" in said:
         return f"| {row.name} | {row.goal} | {said['failure']} | no |\n"
     figures = ", ".join(
@@ -64,6 +82,8 @@ def _promise(row: Row, said: dict[str, Any]) -> str:
         for key, value in said["figures"].items()
         if not isinstance(value, dict) and value is not None
     )
+    if row.name in renewed:
+        figures += f" (measured by itself, {renewed[row.name].partition(' ')[2]})"
     return f"| {row.name} | {row.goal} | {figures} | {'yes' if not said['broken'] else '**no**'} |\n"
 
 
