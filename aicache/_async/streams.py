@@ -47,6 +47,7 @@ class Wanted(NamedTuple):
     keep: Callable[[list[Any]], Any] | None
     max_bytes: int
     pacing: Pacing
+    on_hit: Callable[[str], object] | None = None
 
 
 class Stream(Flight):
@@ -169,6 +170,7 @@ class Streams:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
         self.check_open()
         held = self._at_hand(wanted.key)
+        tier: str | None = self._front.counters.name
         if held is None:
             stream, reader, outer = self._board(wanted)
             tape = stream.tape
@@ -192,8 +194,11 @@ class Streams:
             if found is None:
                 return
             item, held = found
+            tier = item.tier
             if not item.is_fresh:
                 self._loads.served_stale(wanted.key, item)
+        if wanted.on_hit is not None and tier is not None:
+            wanted.on_hit(tier)
         begun = self._clock()
         for chunk, at in zip(held.chunks, held.at, strict=False):
             if wanted.pacing == "recorded":
