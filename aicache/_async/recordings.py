@@ -35,6 +35,7 @@ class Wanted(NamedTuple):
     keep: Callable[[list[Any]], Any] | None
     max_bytes: int
     pacing: Pacing
+    on_hit: Callable[[str], object] | None = None
 
 
 class Looked(NamedTuple):
@@ -49,13 +50,14 @@ class Looked(NamedTuple):
 
 
 class Recordings:
-    """Looks for recordings and stores them."""
+    """Looks for recordings and stores them. `first`: the tier that `at_hand` looks into."""
 
     def __init__(self, chain: Chain, loads: Loads, throttle: Throttle, front: Front) -> None:
         self._chain = chain
         self._loads = loads
         self._throttle = throttle
         self._front = front
+        self.first = front.counters.name
 
     def at_hand(self, key: str) -> Recording | None:
         """The recording that the first tier has in this process, counted as a hit."""

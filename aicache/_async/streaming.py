@@ -41,6 +41,7 @@ class Streaming:
         keep: Callable[[list[T]], list[T] | None] | None = None,
         max_bytes: int = 8 * 2**20,
         pacing: Pacing = "instant",
+        on_hit: Callable[[str], object] | None = None,
     ) -> AsyncGenerator[T, None]:
         """The chunks of a stream, as they were recorded, or as they come from `factory` while they are recorded.
 
@@ -50,6 +51,8 @@ class Streaming:
         to have them stored, `Store(chunks, ttl=…)`, or `Skip(chunks, reason)`. `max_bytes`: the most memory that it may
         take; beyond it the stream passes through and is not stored, and then it waits for its slowest reader.
         `pacing`: what was recorded comes at once ("instant"), or with the pauses of the original ("recorded").
+        `on_hit`: called with the name of the tier that had the recording, before the first of its chunks, and not where
+        the chunks come from `factory`; what it raises reaches the caller.
         `ttl`, `tags`, `cost`, `policy`: as for `get_or_set`.
 
         A caller that stops reading closes what this returns; when the last one has, so is the upstream, unless the
@@ -60,7 +63,7 @@ class Streaming:
         check_key(key)
         check_factory(factory)
         asked = self._asked(policy, ttl, cost, tags)
-        wanted = Wanted(key, factory, asked, keep, checked_bytes(max_bytes), checked_pacing(pacing))
+        wanted = Wanted(key, factory, asked, keep, checked_bytes(max_bytes), checked_pacing(pacing), on_hit)
         return self._streams.read(wanted)
 
     def _asked(self, policy: Policy | None, ttl: Ttl, cost: Cost, tags: Iterable[str]) -> Call:

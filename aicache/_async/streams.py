@@ -136,6 +136,7 @@ class Streams:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
         self.check_open()
         held = self._recordings.at_hand(wanted.key)
+        tier: str | None = self._recordings.first
         if held is None:
             stream, reader, outer = self._board(wanted)
             tape = stream.tape
@@ -159,8 +160,11 @@ class Streams:
             if found is None:
                 return
             item, held = found
+            tier = item.tier
             if not item.is_fresh:
                 self._loads.served_stale(wanted.key, item)
+        if wanted.on_hit is not None and tier is not None:
+            wanted.on_hit(tier)
         for early, chunk in played(held, wanted.pacing, self._clock):
             if early:
                 await self._sleep(early)

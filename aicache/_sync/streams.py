@@ -156,6 +156,7 @@ class Streams:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
         self.check_open()
         held = self._recordings.at_hand(wanted.key)
+        tier: str | None = self._recordings.first
         while held is None:
             stream, reader, outer = self._board(wanted)
             try:
@@ -180,8 +181,11 @@ class Streams:
             if found is None:
                 return
             item, held = found
+            tier = item.tier
             if not item.is_fresh:
                 self._loads.served_stale(wanted.key, item)
+        if wanted.on_hit is not None and tier is not None:
+            wanted.on_hit(tier)
         for early, chunk in played(held, wanted.pacing, self._clock):
             if early:
                 self._sleep(early)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from base64 import b64encode
 from itertools import combinations
 from typing import Any
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 from aicache.cli import main
 from aicache.contrib.http import PROVIDERS, Asked, Rule, explain
 from aicache.contrib.http.desk import Desk
+from aicache.contrib.http.known import Known
 from aicache.contrib.http.providers.openai_chat import ChatReader
 from aicache.contrib.http.storing import StorePolicy
-from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError
+from aicache.errors import ConfigurationError, InvalidArgumentError, InvalidTypeError, MissingExtraError
 
 ALWAYS = StorePolicy(sampling="always", hosted_tools_ttl=60.0)
 OPENAI, ANTHROPIC = "https://api.openai.com/v1", "https://api.anthropic.com/v1"
@@ -330,6 +332,67 @@ def test_what_looks_like_the_digest_of_a_picture_is_another_request() -> None:
     assert key(url, picture) != key(url, text)
 
 
+def test_a_picture_in_another_place_is_another_request() -> None:
+    url, note = f"{OPENAI}/chat/completions", "(its content)"
+    a = {**CHAT, "messages": [*seen(PICTURE), *seen(note)]}
+    b = {**CHAT, "messages": [*seen(note), *seen(PICTURE)]}
+    assert len({key(url, body) for body in (a, b, {**CHAT, "messages": [*seen(PICTURE), *seen(PICTURE)]})}) == 3
+
+
+def test_how_a_picture_is_written_changes_nothing() -> None:
+    body = {**CHAT, "messages": seen(PICTURE), "file": {"file_data": PICTURE, "b": 1}}
+    turned = {"file": {"b": 1, "file_data": PICTURE}, "messages": seen(PICTURE), "model": "m"}
+    assert key(f"{OPENAI}/chat/completions", body) == key(f"{OPENAI}/chat/completions", turned)
+
+
+# -- what came before
+
+
+def test_the_same_bytes_are_read_once() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def asks(body: dict[str, Any]) -> Asked:
+        asked.append(body)
+        return Asked(body.get("temperature"), is_fixed=True)
+
+    desk = Desk((mine(asks=asks, headers=("x-a", "x-b")),), StorePolicy(), None, "ai", 60)
+
+    def plan(body: Any = None, url: str = "https://a.test/ask", **headers: str) -> str:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return desk.plan(httpx2.Request("POST", url, headers=named, json=body or {"q": 1})).keys[0]
+
+    keys = [plan(), plan(x_a="1"), plan(x_b="1"), plan(x_a=""), plan({"q": 2}), plan(url="https://a.test/ask?b=1")]
+    keys += [plan(url="https://b.test/ask"), plan(url="http://a.test/ask"), plan(url="https://a.test/b/ask")]
+    assert len(set(keys)) == len(keys) == len(asked)
+    assert plan(authorization="Bearer other", x_stainless_retry_count="1") == keys[0]
+    assert plan(x_b="1") == keys[2]
+    assert len(asked) == len(keys)
+
+
+def test_rules_and_controls_are_not_taken_for_what_came_before() -> None:
+    request = httpx2.Request("POST", "https://a.test/ask", json={"q": 1})
+    one, other = mine(name="one", path="/ask"), mine(name="two", path="/ask", method="PUT")
+    desk = Desk((one, other), StorePolicy(), None, "ai", 60)
+    put = httpx2.Request("PUT", "https://a.test/ask", json={"q": 1})
+    assert desk.plan(request).keys != desk.plan(put).keys
+    told = httpx2.Request("POST", "https://a.test/ask", json={"q": 1}, headers={"X-AICache": "max-age=5"})
+    assert desk.plan(told).keys == desk.plan(request).keys
+    assert (desk.plan(told).controls.max_age, desk.plan(request).controls.max_age) == (5.0, None)
+
+
+def test_what_was_not_asked_for_lately_is_forgotten() -> None:
+    known: Known[int] = Known(most=2)
+    for number in range(3):
+        known.put(number, number)
+    assert known.get(0) == 0  # used again, so it stays, and with it one more
+    known.put(3, 3)
+    assert [known.get(number) for number in (1, 0, 2, 3)] == [None, 0, 2, 3]
+    for number in range(4, 100):
+        known.put(number, number)
+        assert len(known._new) + len(known._old) <= 4
+    assert (known.get(4), known.get(98), known.get(99)) == (None, 98, 99)
+
+
 # -- explaining
 
 
@@ -350,12 +413,53 @@ def test_explain_names_the_first_difference() -> None:
         ({"url": f"{OPENAI}/models", "body": {}}, InvalidArgumentError, "no rule knows"),
         ({"url": f"{OPENAI}/chat/completions"}, InvalidArgumentError, "must have 'body'"),
         ({"url": f"{OPENAI}/chat/completions", "body": []}, InvalidArgumentError, "JSON object"),
+        ({"url": f"{OPENAI}/chat/completions", "body": {"a": {1}}}, InvalidArgumentError, "a JSON body"),
+        ({"url": 7, "body": {}}, InvalidArgumentError, "must have a URL"),
+        ({"url": f"{OPENAI}/chat/completions", "body": {}, "headers": 7}, InvalidArgumentError, "must have a URL"),
         (7, InvalidTypeError, "must be a request"),
     ],
 )
 def test_explain_refuses_what_has_no_key(request_: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         explain(request_, request_)
+
+
+def test_explain_sees_a_request_as_the_transport_does() -> None:
+    """However a URL is written, it says of two requests that they have one key where they have."""
+    plain = f"{OPENAI}/chat/completions?a=%20b"
+    same_one = "https://API.openai.com:443/v1/chat/completions?a= b"
+    assert explain({"url": plain, "body": CHAT}, {"url": same_one, "body": CHAT, "method": "post"}) is None
+    assert key(plain, CHAT) == key(same_one, CHAT)
+    beta = {"url": plain, "body": CHAT, "headers": {"OpenAI-Beta": "a", "Authorization": "Bearer b"}}
+    assert str(explain({"url": plain, "body": CHAT}, beta)) == "headers['openai-beta']: absent against 'a'"
+    picture = explain(
+        {"url": plain, "body": {**CHAT, "messages": seen(PICTURE)}},
+        {"url": plain, "body": {**CHAT, "messages": seen(PICTURE.replace("png", "gif"))}},
+    )
+    assert str(picture).startswith("contents[0][1], from character 11 on: 'png' against 'gif'")
+
+
+@pytest.mark.parametrize("library", [httpx2, httpx], ids=["httpx2", "httpx"])
+def test_explain_of_a_body_that_is_still_to_be_made(library: Any) -> None:
+    def chunks() -> Any:
+        yield json.dumps(CHAT).encode()
+
+    request = library.Request("POST", f"{OPENAI}/chat/completions", content=chunks())
+    with pytest.raises(InvalidArgumentError, match=r"a must have its body at hand.*call a\.read\(\) first"):
+        explain(request, {"url": f"{OPENAI}/chat/completions", "body": CHAT})
+    request.read()
+    assert explain(request, {"url": f"{OPENAI}/chat/completions", "body": CHAT}) is None
+
+
+def test_explain_uses_whichever_library_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = {"url": f"{OPENAI}/chat/completions", "body": CHAT}
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    monkeypatch.delitem(sys.modules, "aicache.contrib.http.httpx2")
+    assert explain(request, request) is None
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    monkeypatch.delitem(sys.modules, "aicache.contrib.http.httpx")
+    with pytest.raises(MissingExtraError, match="needs httpx2"):
+        explain(request, request)
 
 
 def test_explain_on_the_command_line(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,14 +14,13 @@ import pytest
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
 
-from aicache import SavingsLedger, SyncTieredCache, TieredCache
+from aicache import SavingsLedger, SyncTieredCache, Tier, TieredCache
 from aicache.ai.usage import Usage
 from aicache.contrib.http import AsyncCachingTransport, CachingTransport, bypass, receipts, record, replay_only
-from aicache.contrib.http.heads import usage_chunk
 from aicache.contrib.http.receipts import Entered, Receipt
 from aicache.errors import InvalidTypeError
 from aicache.testing.provider import LoopbackProvider
-from aicache_memory import SyncMemoryBackend
+from aicache_memory import MemoryBackend, SyncMemoryBackend
 
 from .sdks import CALLS, HI, asked, client
 
@@ -62,6 +61,7 @@ def check_hits(saved: Any, call: str, hits: int) -> None:
     assert list(saved.by_operation) == [operation]
     assert list(saved.by_model) == [f"{model}-2026"]
     assert list(saved.by_scope) == ["tenant"]
+    assert list(saved.by_tier) == ["memory"]
     assert saved.price_source == "genai-prices"
 
 
@@ -197,7 +197,7 @@ def test_who_reads_slowly_makes_a_hit_no_slower(kind: Any, monkeypatch: pytest.M
     receipt = Receipt(ledger, Entered(kind, "chat", None, None), 0.5, is_at_hand=kind == "hit")
     now[0] += 2
     for _ in range(2):
-        receipt.enter(usage_chunk(Usage(total_seconds=3.0)))
+        receipt.enter(Usage(total_seconds=3.0))
     total = ledger.savings().total
     assert (total.hits.seconds, total.misses.seconds) == ((2.5, None) if kind == "hit" else (None, 0.5))
     assert total.hits.calls + total.misses.calls == 1
@@ -229,6 +229,22 @@ def test_the_tier_is_told_where_it_is_known(provider: LoopbackProvider, cache: S
         "memory": (1, 11),
         "cassette": (1, None),  # which has the answer and not what it used
     }
+
+
+@pytest.mark.parametrize("streams", [False, True], ids=["json", "stream"])
+async def test_the_tier_of_each_hit(streams: bool, provider: LoopbackProvider) -> None:
+    near, far = MemoryBackend(), MemoryBackend()
+    tiers = [Tier(backend=near, name="near"), Tier(backend=far, name="far")]
+    body = {"model": "m", "messages": HI, "stream": streams}
+    async with TieredCache(tiers) as cache:
+        transport = AsyncCachingTransport(cache)
+        async with httpx2.AsyncClient(transport=transport) as http:
+            await http.post(provider.url + CHAT, json=body)
+            await near.clear()
+            labels = [(await http.post(provider.url + CHAT, json=body)).headers["x-aicache"] for _ in range(3)]
+    assert labels == ["hit"] * 3
+    by_tier = transport.savings().by_tier
+    assert {name: group.hits.calls for name, group in by_tier.items()} == {"far": 1, "near": 2}
 
 
 def test_what_is_bypassed_or_fails_is_not_among_them(provider: LoopbackProvider, cache: SyncTieredCache) -> None:

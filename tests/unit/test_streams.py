@@ -129,17 +129,31 @@ async def test_what_is_recorded_comes_back_chunk_for_chunk(flavour):
 
 
 async def test_a_stream_without_chunks_is_one(flavour):
-    cache = flavour.cache(flavour.memory())
+    cache, tiers = flavour.cache(flavour.memory()), list[str]()
     assert await read(cache, "k", Upstream(flavour, [])) == []
-    assert await read(cache, "k", never) == []
+    assert await read(cache, "k", never, on_hit=tiers.append) == []
+    assert tiers == ["memory"]
+
+
+async def test_who_cannot_be_told_of_a_hit_gets_his_own_error(flavour):
+    def refuse(name):
+        raise LookupError(name)
+
+    cache = flavour.cache(flavour.memory())
+    await read(cache, "k", Upstream(flavour))
+    with pytest.raises(LookupError, match="memory"):
+        await read(cache, "k", never, on_hit=refuse)
+    assert is_idle(cache)
 
 
 async def test_a_recording_is_found_in_a_lower_tier_and_promoted(flavour):
-    store = flavour.store()
-    await read(flavour.cache(store), "k", Upstream(flavour))
+    store, tiers = flavour.store(), list[str]()
+    await read(flavour.cache(store), "k", Upstream(flavour), on_hit=tiers.append)
+    assert tiers == []
     cache = flavour.cache(flavour.memory(), store)
-    assert same(await read(cache, "k", never), CHUNKS)
-    assert same(await read(cache, "k", never), CHUNKS)
+    assert same(await read(cache, "k", never, on_hit=tiers.append), CHUNKS)
+    assert same(await read(cache, "k", never, on_hit=tiers.append), CHUNKS)
+    assert tiers == [tier.name for tier in stats(cache).tiers][::-1]
     assert store.log.count(("get", "k")) == 2
     assert is_idle(cache)
 

@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aicache.contrib.http.heads import Header, as_bytes
+from aicache.contrib.http.heads import RawHeader
 from aicache.contrib.http.library import Library
 
 __all__ = ["FailedError", "absent", "failed", "labelled"]
@@ -23,7 +23,7 @@ __all__ = ["FailedError", "absent", "failed", "labelled"]
 class FailedError(Exception):
     """The provider answered with an error; whoever waited for it gets the same response. Inside the transport only."""
 
-    def __init__(self, status: int, headers: Sequence[Header], body: bytes) -> None:
+    def __init__(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
         super().__init__(f"the provider answered {status}")
         self.status = status
         self.headers = headers
@@ -32,7 +32,7 @@ class FailedError(Exception):
 
 def failed(library: Library, error: FailedError, label: str) -> Any:
     """The response of a provider that failed."""
-    return library.response(error.status, headers=as_bytes([*error.headers, ("x-aicache", label)]), content=error.body)
+    return library.response(error.status, headers=[*error.headers, (b"x-aicache", label.encode())], content=error.body)
 
 
 def absent(library: Library, method: str, url: str) -> Any:

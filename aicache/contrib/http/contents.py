@@ -4,44 +4,52 @@ from __future__ import annotations
 
 from base64 import b64decode
 from hashlib import sha256
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
-__all__ = ["with_digests"]
+__all__ = ["Content", "digested"]
+
+Content: TypeAlias = "list[Any]"
+"""Where in the body it stands, as names and numbers, then its kind, its size in bytes and its digest."""
 
 _HOLDERS: Final = frozenset({"data", "file_data"})
 _SHORTEST: Final = 64
+_INSTEAD: Final = "(its content)"
 
 
-def with_digests(body: dict[str, Any], raw: bytes) -> dict[str, Any]:
-    """The body with a tuple of kind, size and digest for each base64 text, in a data URL or under a name that is for
-    such. JSON has no tuples, so no text of a request can be taken for one.
+def digested(body: dict[str, Any], raw: bytes) -> tuple[dict[str, Any], list[Content]]:
+    """The body without each base64 text, in a data URL or under a name that is for such, and what these hold.
 
-    `raw`: the body as it is sent, by which one without any is seen at once.
+    Where they stood is told beside the body and not in it, so no text of a request can be taken for one. `raw`: the
+    body as it is sent, by which one without any is seen at once.
     """
+    contents: list[Content] = []
     if b";base64," not in raw and b'data"' not in raw:
-        return body
-    return cast("dict[str, Any]", _digested(body, is_data=False))
+        return body, contents
+    return cast("dict[str, Any]", _without(body, [], contents)), contents
 
 
-def _digested(value: Any, *, is_data: bool) -> Any:
+def _without(value: Any, steps: list[str | int], contents: list[Content]) -> Any:
     if isinstance(value, dict):
         pairs = cast("dict[str, Any]", value)
-        return {name: _digested(item, is_data=name in _HOLDERS) for name, item in pairs.items()}
+        return {name: _without(item, [*steps, name], contents) for name, item in sorted(pairs.items())}
     if isinstance(value, list):
-        return [_digested(item, is_data=False) for item in value]  # pyright: ignore[reportUnknownVariableType] of Any
+        given = cast("list[object]", value)
+        return [_without(item, [*steps, at], contents) for at, item in enumerate(given)]
     if isinstance(value, str) and len(value) >= _SHORTEST:
-        if value.startswith("data:"):
-            head, found, rest = value.partition(";base64,")
-            return (_content(head, rest) or value) if found else value
-        if is_data:
-            return _content("", value) or value
+        content = _content(value, is_data=bool(steps) and steps[-1] in _HOLDERS)
+        if content is not None:
+            contents.append([steps, *content])
+            return _INSTEAD
     return value
 
 
-def _content(kind: str, text: str) -> tuple[str, int, str] | None:
-    """None where it is no base64 from end to end: then it is what it is."""
+def _content(value: str, *, is_data: bool) -> tuple[str, int, str] | None:
+    """Its kind, size and digest; None where it is no base64 from end to end: then it is what it is."""
+    head, found, text = value.partition(";base64,") if value.startswith("data:") else ("", "", value)
+    if not (found or (is_data and text is value)):
+        return None
     try:
         data = b64decode(text, validate=True)
     except ValueError:
         return None
-    return kind, len(data), sha256(data).hexdigest()
+    return head, len(data), sha256(data).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from time import monotonic
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
@@ -17,9 +18,9 @@ from aicache.ai.savings import Savings
 from aicache.contrib.http.controls import HEADERS, LIVE, Controls, controls_in
 from aicache.contrib.http.exchange import Exchange
 from aicache.contrib.http.heads import Header
-from aicache.contrib.http.keys import Sent, key_of, prefix_of
+from aicache.contrib.http.keys import key_of, prefix_of, sent, target_of
+from aicache.contrib.http.known import Known
 from aicache.contrib.http.modes import Mode, mode
-from aicache.contrib.http.plain import parsed_exactly
 from aicache.contrib.http.receipts import Entered, Receipt
 from aicache.contrib.http.rules import Asked, Rule, rule_for
 from aicache.contrib.http.storing import StorePolicy, Verdict
@@ -29,6 +30,7 @@ from aicache.options import UNSET, Ttl, check_ttl
 __all__ = ["Desk", "Plan", "TransportStats"]
 
 _MOST_TURNS: Final = 10_000
+_CONTROLS: Final = frozenset(name.encode() for name in HEADERS)
 _NOTHING_ASKED: Final = Asked()
 
 
@@ -51,25 +53,42 @@ class TransportStats:
 class Plan(NamedTuple):
     """What is to be done about a request.
 
-    `request`: to be sent, without what was meant for the cache. `bypassed`: why it is passed on; None: it is not.
-    `keys`: where to look; the answer is kept under the first. `begun`: when it came, in monotonic
+    `request`: to be sent, without what was meant for the cache; `original`: as it came. `bypassed`: why it is passed
+    on; None: it is not. `keys`: where to look; the answer is kept under the first. `begun`: when it came, in monotonic
     seconds.
     """
 
     request: Any
+    original: Any
     bypassed: str | None = None
     rule: Rule | None = None
     keys: tuple[str, ...] = ()
     asked: Asked = _NOTHING_ASKED
     controls: Controls = LIVE
     inside: Mode | None = None
-    sent: Sent | None = None
     begun: float = 0.0
 
     @property
     def keeps_all(self) -> bool:
         """Whether every whole answer is kept, whatever the store policy says."""
         return _keeps_all(self.inside)
+
+
+class _Read(NamedTuple):
+    """What is read of a request's body."""
+
+    tail: str
+    asked: Asked
+
+
+_UNREADABLE: Final = (
+    KeyEncodingError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RuntimeError,  # the body is still to be made, or nests too deep
+)
 
 
 class Desk:
@@ -103,6 +122,7 @@ class Desk:
         self.asking: dict[str, Exchange] = {}
         self._prefix = prefix_of(namespace, scope)
         self._recorded = prefix_of(f"{namespace}.recorded", scope)
+        self._known: Known[_Read] = Known()
         self._turns: dict[str, int] = {}
         self.hits = self.joins = self.misses = 0
         self._bypassed: dict[str, int] = {}
@@ -113,36 +133,49 @@ class Desk:
         ask wrongly.
         """
         begun, original, headers = monotonic(), request, request.headers
-        path, _, query = request.url.raw_path.decode("ascii").partition("?")
-        rule = rule_for(self.rules, request.method, path)
+        rule = rule_for(self.rules, request.method, target_of(request)[0])
         inside = mode.get()
         controls = LIVE if inside is None else inside.controls
-        told = [value for name in HEADERS if (value := headers.get(name)) is not None]
-        if told:
-            controls = controls_in(told, controls)
-            if rule is not None or "x-aicache" in headers:
+        named = {name.lower() for name, _ in headers.raw}
+        if not named.isdisjoint(_CONTROLS):
+            controls = controls_in([headers[name] for name in HEADERS if name in headers], controls)
+            if rule is not None or b"x-aicache" in named:
                 request = _without(request, HEADERS if rule is not None else HEADERS[1:])
         if rule is None:
-            return Plan(request, self.bypass("endpoint"), controls=controls, inside=inside)
+            return Plan(request, original, self.bypass("endpoint"), controls=controls, inside=inside)
         if not (controls.reads or controls.stores):
-            return Plan(request, self.bypass("asked"), rule, controls=controls, inside=inside)
-        sent = _sent(original, path, query)
-        if sent is None:
-            return Plan(request, self.bypass("body"), rule, controls=controls, inside=inside)
-        try:
-            asked = rule.asks(sent.body)
-            tail = key_of(sent, rule, self.scope)
-        except (KeyEncodingError, AttributeError, LookupError, TypeError, ValueError):
-            return Plan(request, self.bypass("body"), rule, controls=controls, inside=inside)
+            return Plan(request, original, self.bypass("asked"), rule, controls=controls, inside=inside)
+        read = self._read(original, rule, named)
+        if read is None:
+            return Plan(request, original, self.bypass("body"), rule, controls=controls, inside=inside)
+        tail, asked = read
         keeps_all = _keeps_all(inside)
         if not keeps_all and (reason := self.store.asked(asked)) is not None:
-            return Plan(request, self.bypass(reason), rule, controls=controls, inside=inside)
+            return Plan(request, original, self.bypass(reason), rule, controls=controls, inside=inside)
         if self.store.samples > 1 and self.store.varies(asked):
             tail = f"{tail}#{self._turn(tail)}"
         keys = (self._recorded + tail, self._prefix + tail) if keeps_all else (self._prefix + tail,)
         if controls.ttl is UNSET and self.ttl is not UNSET:
             controls = replace(controls, ttl=self.ttl)
-        return Plan(request, None, rule, keys, asked, controls, inside, sent, begun)
+        return Plan(request, original, None, rule, keys, asked, controls, inside, begun)
+
+    def _read(self, request: Any, rule: Rule, named: set[bytes]) -> _Read | None:
+        """The key of a request after its prefix, and what it asks; None where there is no JSON object at hand.
+
+        By its bytes, where the same ones came before: an SDK writes the same request the same way.
+        """
+        url = request.url
+        told = [request.headers[name] if name.encode() in named else None for name in rule.headers]
+        try:
+            place = (id(rule), url.scheme, url.netloc, url.raw_path, *told, sha256(request.content).digest())
+            read = self._known.get(place)
+            if read is None:
+                what = sent(request)
+                read = _Read(key_of(what, rule, self.scope), rule.asks(what.body))
+                self._known.put(place, read)
+        except _UNREADABLE:
+            return None
+        return read
 
     def exchange(self, plan: Plan) -> Exchange:
         """A request that may be sent."""
@@ -201,19 +234,6 @@ class Desk:
 
 def _keeps_all(inside: Mode | None) -> bool:
     return inside is not None and inside.keeps_all
-
-
-def _sent(request: Any, path: str, query: str) -> Sent | None:
-    """None where there is no JSON object at hand: a body that is still to be made is not read for the cache's sake."""
-    try:
-        raw: bytes = request.content
-        body = parsed_exactly(raw)
-    except (RuntimeError, ValueError, RecursionError):
-        return None
-    if not isinstance(body, dict):
-        return None
-    origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
-    return Sent(request.method, origin, path, query, request.headers, raw, cast("dict[str, Any]", body))
 
 
 def _without(request: Any, names: Sequence[str]) -> Any:

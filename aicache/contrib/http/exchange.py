@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aicache.ai.usage import Usage
 from aicache.contrib.http.events import Events
-from aicache.contrib.http.heads import Head, Header, as_texts, kept_headers, usage_chunk
+from aicache.contrib.http.heads import Head, RawHeader, as_texts, kept_headers, passed_headers, usage_chunk
 from aicache.contrib.http.plain import parsed
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
@@ -14,6 +14,7 @@ from aicache.contrib.http.storing import StorePolicy, Verdict
 
 __all__ = ["Exchange"]
 
+_NO_HEAD: Final = Head(0, [], 0.0)
 _NEVER_KEPT: Final = ("error", "unreadable", "aborted")
 _STREAM: Final = "text/event-stream"
 _NO_ANSWER: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
@@ -23,13 +24,14 @@ class Exchange:
     """What a request asked and what has been seen of its answer.
 
     `keeps_all`: whether every whole answer is kept, whatever `store` says. `response`: the library's own, once the
-    provider has answered, with `headers`. `has_failed`: it answered with an error, or not at all. `is_left`: who asked
-    has gone, having seen the end.
+    provider has answered. `is_encoded`: whether its body comes compressed. `has_ended`: an event was seen after which
+    nothing comes, so that nothing is missing if no more is read. `has_failed`: it answered with an error, or not at
+    all. `is_left`: who asked has gone, having seen the end. `usage`: what the call used; None before the end.
     """
 
     __slots__ = (
-        "_asked", "_body", "_events", "_keeps_all", "_reader", "_rule", "_store", "has_failed", "head", "headers",
-        "is_left", "response",
+        "_asked", "_body", "_events", "_keeps_all", "_reader", "_rule", "_store", "has_ended", "has_failed", "head",
+        "is_encoded", "is_left", "response", "usage",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, asked: Asked, store: StorePolicy, *, keeps_all: bool) -> None:
@@ -37,31 +39,34 @@ class Exchange:
         self._asked = asked
         self._store = store
         self._keeps_all = keeps_all
-        self._reader: Reader = rule.reader()
         self._events: Events | None = None
-        self._body: list[bytes] = []
-        self.head = Head(0, [], 0.0)
-        self.headers: list[Header] = []
+        self.head = _NO_HEAD
         self.response: Any = None
+        self.is_encoded = False
+        self.has_ended = False
         self.has_failed = False
         self.is_left = False
+        self.usage: Usage | None = None
 
     def begin(self, response: Any, created: float) -> None:
         """The answer has begun, to what was asked at `created`, in seconds since the epoch."""
         self.response = response
-        self.headers = as_texts(response.headers.raw)
-        self.play(Head(response.status_code, kept_headers(self.headers), created))
+        headers = as_texts(response.headers.raw)
+        self.is_encoded = any(name == "content-encoding" for name, _ in headers)
+        self.play(Head(response.status_code, kept_headers(headers), created))
 
     def play(self, head: Head) -> None:
         """An answer with this head has begun, which may be one that was kept."""
         self.head = head
+        self._reader: Reader = self._rule.reader()  # not before: most requests are answered without one
+        self._body: list[bytes] = []
         if any(name == "content-type" and kind.startswith(_STREAM) for name, kind in head.headers):
             self._events = Events()
 
     @property
-    def is_encoded(self) -> bool:
-        """Whether the body comes compressed."""
-        return any(name == "content-encoding" for name, _ in self.headers)
+    def passed(self) -> list[RawHeader]:
+        """The headers of the response for who asked himself."""
+        return passed_headers(self.response.headers.raw, was_encoded=self.is_encoded)
 
     @property
     def is_error(self) -> bool:
@@ -73,17 +78,13 @@ class Exchange:
         if self._events is None:
             self._body.append(chunk)
             return
+        reader = self._reader
         try:
             for name, data in self._events.feed(chunk):
-                self._reader.event(name, data)
+                reader.event(name, data)
         except _NO_ANSWER:
-            self._reader.faults.add("unreadable")
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether an event was seen after which nothing comes, so that nothing is missing if no more is read."""
-        reader = self._reader
-        return self._events is not None and (reader.is_whole or "error" in reader.faults) and reader.has_last_event
+            reader.faults.add("unreadable")
+        self.has_ended = (reader.is_whole or "error" in reader.faults) and reader.has_last_event
 
     def end(self, first: float | None, total: float) -> str:
         """The body has come to its end; returns the last chunk, with what the call used. `first`, `total`: seconds to
@@ -98,7 +99,7 @@ class Exchange:
             except _NO_ANSWER:
                 reader.faults.add("unreadable")
         came, went, cached = reader.tokens
-        usage = Usage(
+        self.usage = Usage(
             input_tokens=came,
             output_tokens=went,
             cached_input_tokens=cached,
@@ -108,7 +109,7 @@ class Exchange:
             total_seconds=total,
             created=self.head.asked,
         )
-        return usage_chunk(usage)
+        return usage_chunk(self.usage)
 
     def verdict(self) -> Verdict:
         """What becomes of the answer, now that it has ended."""

@@ -16,6 +16,7 @@ from aicache.contrib.http.plain import object_of, parsed
 __all__ = [
     "Head",
     "Header",
+    "RawHeader",
     "as_bytes",
     "as_texts",
     "body_of",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 Header = tuple[str, str]
+RawHeader = tuple[bytes, bytes]
 
 _DROPPED: Final = frozenset(
     {
@@ -54,6 +56,7 @@ _DROPPED: Final = frozenset(
         "x-aicache",
     }
 )
+_OF_ENCODING: Final = frozenset({b"content-encoding", b"content-length"})
 
 
 class Head(NamedTuple):
@@ -98,10 +101,9 @@ def usage_chunk(usage: Usage) -> str:
     return dumps({"usage": usage.to_dict()})
 
 
-def usage_in(chunks: Sequence[object]) -> Usage | None:
-    """The usage that was kept with an answer; None where none was."""
-    last = chunks[-1] if chunks else None
-    return _usage_of(last) if isinstance(last, str) else None
+def usage_in(chunk: object) -> Usage | None:
+    """The usage that the last chunk of an answer has; None where it has none."""
+    return _usage_of(chunk) if isinstance(chunk, str) else None
 
 
 @lru_cache(maxsize=1024)  # the same for each hit of an answer, and nobody can change it
@@ -121,12 +123,12 @@ def body_of(chunks: Sequence[object]) -> list[bytes]:
     return [chunk for chunk in chunks if isinstance(chunk, bytes)]
 
 
-def as_texts(raw: Iterable[tuple[bytes, bytes]]) -> list[Header]:
+def as_texts(raw: Iterable[RawHeader]) -> list[Header]:
     """Headers as they come over the wire, in which any byte may be; names in lower case."""
     return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
 
 
-def as_bytes(headers: Iterable[Header]) -> list[tuple[bytes, bytes]]:
+def as_bytes(headers: Iterable[Header]) -> list[RawHeader]:
     """The same the other way round."""
     return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
 
@@ -138,9 +140,6 @@ def kept_headers(headers: Iterable[Header]) -> list[Header]:
     return [pair for pair in headers if pair[0] not in _DROPPED and "ratelimit" not in pair[0].replace("-", "")]
 
 
-def passed_headers(headers: Iterable[Header]) -> list[Header]:
-    """Those for who asked himself, where the body was decoded on its way."""
-    every = list(headers)
-    if any(name == "content-encoding" for name, _ in every):
-        return [pair for pair in every if pair[0] not in ("content-encoding", "content-length")]
-    return every
+def passed_headers(raw: list[RawHeader], *, was_encoded: bool) -> list[RawHeader]:
+    """Those for who asked himself; `was_encoded`: the body was decoded on its way."""
+    return [pair for pair in raw if pair[0].lower() not in _OF_ENCODING] if was_encoded else raw

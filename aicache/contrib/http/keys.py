@@ -2,28 +2,31 @@
 
     <namespace>:[<scope>]:http:<rule>|<version><digest>
 
-The digest covers version, scope, method, host and port, path, query, the headers that the rule names, and the body
-in the encoding of `aicache._kernel.canonical`, in which no two different values look alike. Credentials, and who pays,
-are never in it: whoever must not share answers has a scope of its own.
+The digest covers version, scope, method, host and port, path, query, the headers that the rule names, and the body, as
+JSON with the names in order, in which no two different values look alike: `1`, `1.0`, `true` and `"1"` differ.
+Credentials, and who pays, are never in it: whoever must not share answers has a scope of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
+from json import JSONEncoder
 from typing import Any, Final, NamedTuple, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from aicache._kernel.canonical import canonical
 from aicache.ai.escaping import scoped_namespace
-from aicache.contrib.http.contents import with_digests
+from aicache.contrib.http.contents import digested
 from aicache.contrib.http.plain import parsed_exactly
 from aicache.contrib.http.rules import Rule
+from aicache.errors import KeyEncodingError
 
-__all__ = ["Sent", "key_of", "parts_of", "prefix_of", "sent"]
+__all__ = ["Sent", "key_of", "parts_of", "prefix_of", "sent", "target_of"]
 
 _VERSION: Final = "1-"
 _SECRET_QUERY: Final = frozenset({"access_token", "api-key", "api_key", "apikey", "key", "sig", "signature", "token"})
+# Parsed JSON has no circles, and a lone surrogate is a text like any other.
+_encode: Final = JSONEncoder(check_circular=False, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 class Sent(NamedTuple):
@@ -38,6 +41,27 @@ class Sent(NamedTuple):
     body: dict[str, Any]
 
 
+def sent(request: Any) -> Sent:
+    """What a request of httpx2 or httpx is sent as.
+
+    Raises `ValueError` or `RecursionError` where its body is no JSON object, and `RuntimeError` where the body is still
+    to be made: it is not read for the cache's sake.
+    """
+    raw: bytes = request.content
+    body = parsed_exactly(raw)
+    if not isinstance(body, dict):
+        raise ValueError("the body is no object")
+    path, query = target_of(request)
+    origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
+    return Sent(request.method, origin, path, query, request.headers, raw, cast("dict[str, Any]", body))
+
+
+def target_of(request: Any) -> tuple[str, str]:
+    """The path and the query of a request, as they are sent."""
+    path, _, query = request.url.raw_path.decode("ascii").partition("?")
+    return path, query
+
+
 def prefix_of(namespace: str, scope: str | None) -> str:
     """What every key of this namespace and scope begins with."""
     return f"{scoped_namespace(namespace, scope)}http:"
@@ -45,22 +69,27 @@ def prefix_of(namespace: str, scope: str | None) -> str:
 
 def key_of(request: Sent, rule: Rule, scope: str | None) -> str:
     """The key of a request, after its prefix; raises `KeyEncodingError` for a body that nests too deep."""
-    encoded = canonical((_VERSION, scope, rule.name)) + canonical(parts_of(request, rule))
-    return f"{rule.name}|{_VERSION}{sha256(encoded).hexdigest()}"
+    try:
+        encoded = _encode([_VERSION, scope, rule.name, *parts_of(request, rule).values()])
+    except RecursionError as error:
+        raise KeyEncodingError("the body of the request nests too deep for a key", path="body") from error
+    return f"{rule.name}|{_VERSION}{sha256(encoded.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def parts_of(request: Sent, rule: Rule) -> dict[str, Any]:
-    """What of a request is in its key, by name."""
+    """What of a request is in its key, by name: JSON values, always the same names in the same order."""
     body = request.body
     if not rule.volatile.isdisjoint(body):
         body = {name: value for name, value in body.items() if name not in rule.volatile}
+    body, contents = digested(body, request.raw)
     return {
         "method": request.method,
         "host": request.origin,
         "path": request.path,
         "query": _query(request.query) if request.query else [],
         "headers": {name: request.headers[name] for name in rule.headers if name in request.headers},
-        "body": with_digests(body, request.raw),
+        "body": body,
+        "contents": contents,
     }
 
 
@@ -68,14 +97,3 @@ def _query(query: str) -> list[tuple[str, str]]:
     """Its pairs by name, those of one name in their order, and no credential."""
     pairs = parse_qsl(query, keep_blank_values=True)
     return sorted((pair for pair in pairs if pair[0].lower() not in _SECRET_QUERY), key=lambda pair: pair[0])
-
-
-def sent(method: str, url: str, headers: Iterable[tuple[str, str]], raw: bytes) -> Sent:
-    """A request as it is sent; raises `ValueError` where its body is no JSON object."""
-    parts = urlsplit(url)
-    body = parsed_exactly(raw)
-    if not isinstance(body, dict):
-        raise ValueError("the body is no object")
-    plain = {name.lower(): value for name, value in headers}
-    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return Sent(method, origin, parts.path, parts.query, plain, raw, cast("dict[str, Any]", body))

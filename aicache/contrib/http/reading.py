@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Final
 
+from aicache.ai.extraction import NO_TOKENS, Tokens
 from aicache.contrib.http.plain import parsed
 
 __all__ = ["FAULTS", "Reader"]
@@ -33,8 +34,7 @@ class Reader(ABC):
     """Reads one answer: `whole`, or `event` by event.
 
     `is_whole`: its end was seen. `faults`: what is wrong with it, so far. `model`: as the provider calls it. `tokens`:
-    what went in, what came out, and how much of what went in the provider had in a cache of its own. `has_last_event`:
-    whether a stream has an event after which nothing comes, and so need not be read on.
+    what it used. `has_last_event`: whether a stream has an event after which nothing comes, and so need not be read on.
     """
 
     has_last_event = True
@@ -43,7 +43,7 @@ class Reader(ABC):
         self.is_whole = False
         self.faults: set[str] = set()
         self.model: str | None = None
-        self.tokens: tuple[int | None, int | None, int | None] = (None, None, None)
+        self.tokens: Tokens = NO_TOKENS
         self._said: dict[object, bool] = {}
         self._ends: dict[object, str | None] = {}
         self._arguments: dict[object, list[str]] = {}

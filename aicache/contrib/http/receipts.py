@@ -6,7 +6,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from aicache.ai.ledger import Kind, SavingsLedger
-from aicache.contrib.http.heads import usage_in
+from aicache.ai.usage import Usage
 
 __all__ = ["Entered", "Receipt"]
 
@@ -37,11 +37,11 @@ class Receipt:
         self.is_at_hand = is_at_hand
         self.is_entered = False
 
-    def enter(self, chunk: object = None) -> None:
-        """Enter it, once, with the usage in the last chunk; None: the end was not read, so that is not known."""
+    def enter(self, usage: Usage | None) -> None:
+        """Enter it, once. `usage`: of the original call; None: the end was not read, so that is not known."""
         if self.is_entered:
             return
         self.is_entered = True
         kind, operation, scope, tier = self._entered
         seconds = monotonic() - self._begun if self._seconds is None else self._seconds
-        self._ledger.record(kind, usage_in((chunk,)), operation, scope, tier, seconds)
+        self._ledger.record(kind, usage, operation, scope, tier, seconds)

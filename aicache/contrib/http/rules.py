@@ -32,7 +32,7 @@ class Rule:
 
     `name`: what its keys and counts call it, as "openai.chat". `provider`, `operation`: for the savings.
     `path`: a regular expression that the end of the URL's path must match, whatever the host and what stands before.
-    `reader`: makes what reads an answer. `asks`: reads a request's body.
+    `reader`: makes what reads an answer. `asks`: reads a request's body, and goes by nothing else.
     `method`: of the requests. `volatile`: the fields of the body, at its top, that cannot change the answer; all others
     are in the key. `headers`: the request headers that are in the key, in lower case; no others are.
 

@@ -88,6 +88,8 @@ class StorePolicy:
         if status != 200:
             ttl = self.negative_ttls.get(status)
             return Verdict("skip", reason="status") if ttl is None else Verdict("negative", ttl, "status")
+        if not faults and asked.refused is None:
+            return _STORE  # as nearly all are
         allowed = self._allowed()
         worst = next((fault for fault in FAULTS if fault in faults and fault not in allowed), None)
         if worst is not None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from aicache.contrib.http.exchange import Exchange
+from aicache.contrib.http.heads import usage_in
 from aicache.contrib.http.receipts import Receipt
 
 __all__ = ["Body"]
@@ -26,7 +27,7 @@ class Body:
             if type(chunk) is bytes:
                 yield chunk
             else:  # the last one, which has the usage
-                self._receipt.enter(chunk)
+                self._enter(chunk)
 
     async def aclose(self) -> None:
         """Read no more. Where the last event was seen nothing is missing, so then the answer is kept."""
@@ -37,6 +38,11 @@ class Body:
         if is_whole or (receipt.is_at_hand and not receipt.is_entered):  # SDKs leave a stream before its end
             async for chunk in self._chunks:
                 if type(chunk) is not bytes:
-                    receipt.enter(chunk)
+                    self._enter(chunk)
         await self._chunks.aclose()
-        receipt.enter()
+        receipt.enter(None)
+
+    def _enter(self, chunk: object) -> None:
+        """The last chunk has come, with the usage, which the exchange knows where it was read just now."""
+        known = None if self._exchange is None else self._exchange.usage
+        self._receipt.enter(usage_in(chunk) if known is None else known)

@@ -20,7 +20,8 @@ from aicache.contrib.http.answers import FailedError, absent, failed, labelled
 from aicache.contrib.http.cassettes import Cassette, Take
 from aicache.contrib.http.desk import Desk, Plan, TransportStats
 from aicache.contrib.http.exchange import Exchange
-from aicache.contrib.http.heads import Head, as_bytes, body_of, head_in, passed_headers
+from aicache.contrib.http.heads import Head, as_bytes, body_of, head_in
+from aicache.contrib.http.keys import sent
 from aicache.contrib.http.library import Library
 from aicache.contrib.http.providers import PROVIDERS
 from aicache.contrib.http.rules import Rule
@@ -149,10 +150,15 @@ class Transport:
         """The kept answer, or that of the one call of the provider, whoever made it."""
         desk, key = self._desk, plan.keys[0]
         exchange, under_way = desk.exchange(plan), desk.asking.get(key)
+        tier: str | None = None
 
         def asked() -> AsyncGenerator[Any, None]:
             desk.asking[key] = exchange
             return self._asked(plan, exchange)
+
+        def kept_by(name: str) -> None:
+            nonlocal tier
+            tier = name
 
         chunks = self._cache.stream(
             key,
@@ -162,14 +168,16 @@ class Transport:
             keep=lambda chunks: desk.judged(exchange, chunks),
             max_bytes=self._max_bytes,
             pacing=self._pacing,
+            on_hit=kept_by,
         )
         try:
-            head = head_in(await anext(chunks, None))
+            begins = await anext(chunks, None)
         except FailedError as error:
             return failed(self._library, error, "miss" if exchange.has_failed else "join")
         if exchange.response is not None:
             return self._asked_by_us(plan, exchange, chunks)
-        running = desk.asking.get(key) or under_way  # which may have ended before this thread read its head
+        head = head_in(begins)
+        running = None if tier is not None else desk.asking.get(key) or under_way  # which may have ended by now
         if head is None or (running is None and self._is_too_old(head, plan)):
             await chunks.aclose()
             return await self._alone(plan, None)
@@ -178,7 +186,7 @@ class Transport:
             body = self._library.body(chunks, running, desk.receipt(plan, "join"))
             return self._response(head, body, [("x-aicache", "join")])
         desk.hits += 1
-        return self._kept(plan, head, chunks, "stale" if exchange.has_failed else "hit", None)
+        return self._kept(plan, head, chunks, "stale" if exchange.has_failed else "hit", tier)
 
     async def _alone(self, plan: Plan, cassette: Cassette | None) -> Any:
         """The provider's answer to this very request, which takes the place of what is kept."""
@@ -211,7 +219,7 @@ class Transport:
         response, library = exchange.response, self._library
         return library.response(
             response.status_code,
-            headers=as_bytes([*passed_headers(exchange.headers), ("x-aicache", "miss")]),
+            headers=[*exchange.passed, (b"x-aicache", b"miss")],
             stream=library.body(chunks, exchange, self._desk.receipt(plan, "miss")),
             extensions=response.extensions,
         )
@@ -238,14 +246,19 @@ class Transport:
                 exchange.begin(response, created)
                 if exchange.is_error:
                     body = [chunk async for chunk in response.aiter_bytes()]
-                    raise FailedError(response.status_code, passed_headers(exchange.headers), b"".join(body))
+                    raise FailedError(response.status_code, exchange.passed, b"".join(body))
                 yield exchange.head.chunk()
-                chunks = response.aiter_bytes() if exchange.is_encoded else aiter(response.stream)
-                while (chunk := await _next(chunks, exchange)) is not None:
+                chunks: AsyncIterator[bytes] = response.aiter_bytes() if exchange.is_encoded else aiter(response.stream)
+                async for chunk in chunks:
                     if first is None:
                         first = monotonic() - begun
                     exchange.feed(chunk)
                     yield chunk
+                    if exchange.has_ended or exchange.is_left:
+                        break
+                while exchange.has_ended and not exchange.is_left and (late := await _late(chunks)) is not None:
+                    exchange.feed(late)
+                    yield late
             finally:
                 await response.aclose()
             last = exchange.end(first, monotonic() - begun)
@@ -293,14 +306,10 @@ class Transport:
             yield chunk
 
 
-async def _next(chunks: AsyncIterator[bytes], exchange: Exchange) -> bytes | None:
-    """The next chunk; None at the end, where nobody reads on, and where nothing is missing and the end is late or
+async def _late(chunks: AsyncIterator[bytes]) -> bytes | None:
+    """A chunk after the last event, where nothing is missing any more; None where there is none, or it is late or
     bad.
     """
-    if exchange.is_left:
-        return None
-    if not exchange.has_ended:
-        return await anext(chunks, None)
     try:
         # async-only: begin
         async with asyncio.timeout(_GRACE):
@@ -322,6 +331,5 @@ async def _followed(chunks: AsyncGenerator[Any, None], exchange: Exchange) -> As
 
 def _told(plan: Plan) -> dict[str, Any]:
     """The request as a cassette shows it."""
-    if plan.sent is None:
-        return {}
-    return {"method": plan.sent.method, "url": plan.sent.origin + plan.sent.path, "body": plan.sent.body}
+    told = sent(plan.original)
+    return {"method": told.method, "url": told.origin + told.path, "body": told.body}

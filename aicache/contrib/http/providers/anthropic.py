@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from aicache.ai.extraction import anthropic_tokens
 from aicache.contrib.http.plain import items, number, object_of, parsed, text, under
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
@@ -65,9 +66,7 @@ class MessagesReader(Reader):
 
     def _used(self, usage: object) -> None:
         self._usage.update({name: count for name, count in object_of(usage).items() if number(count) is not None})
-        told = [self._usage.get(f"{kind}input_tokens") for kind in ("", "cache_creation_", "cache_read_")]
-        total = sum(count or 0 for count in told) if told[0] is not None else None
-        self.tokens = total, self._usage.get("output_tokens"), told[2]
+        self.tokens = anthropic_tokens(self._usage)
 
     def _ended(self, reason: object) -> None:
         self._end = text(reason) or self._end

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from aicache.contrib.http.plain import items, number, object_of, parsed, text, under
+from aicache.ai.extraction import gemini_tokens
+from aicache.contrib.http.plain import items, object_of, parsed, text, under
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
 
@@ -48,9 +49,7 @@ class GenerateReader(Reader):
         self.model = text(under(body, "modelVersion")) or self.model
         used = object_of(under(body, "usageMetadata"))
         if used:
-            out, thought = number(used.get("candidatesTokenCount")), number(used.get("thoughtsTokenCount"))
-            total = None if out is None else out + (thought or 0)
-            self.tokens = number(used.get("promptTokenCount")), total, number(used.get("cachedContentTokenCount"))
+            self.tokens = gemini_tokens(used)
         if under(body, "promptFeedback", "blockReason"):
             self.faults.add("filtered")
             self._ends[None] = "blocked"  # there is no candidate then

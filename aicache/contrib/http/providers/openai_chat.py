@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aicache.contrib.http.plain import items, number, object_of, parsed, text, under
+from aicache.ai.extraction import openai_tokens
+from aicache.contrib.http.plain import items, object_of, parsed, text, under
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
 
@@ -67,8 +68,7 @@ class ChatReader(Reader):
             self.model = text(plain.get("model"))
         usage = object_of(plain.get("usage"))
         if usage:
-            cached = number(under(usage, "prompt_tokens_details", "cached_tokens"))
-            self.tokens = number(usage.get("prompt_tokens")), number(usage.get("completion_tokens")), cached
+            self.tokens = openai_tokens(usage)
         for choice in items(plain.get("choices")):
             self._choice(choice.get("index"), choice.get("finish_reason"), object_of(choice.get(part)))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aicache.contrib.http.plain import items, number, text, under
+from aicache.ai.extraction import openai_tokens
+from aicache.contrib.http.plain import items, object_of, text, under
 from aicache.contrib.http.providers.openai_chat import OPENAI_HEADERS
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
@@ -20,8 +21,7 @@ class EmbeddingsReader(Reader):
         if under(body, "error"):
             self.faults.add("error")
         self.model = text(under(body, "model"))
-        given, total = number(under(body, "usage", "prompt_tokens")), number(under(body, "usage", "total_tokens"))
-        self.tokens = given, 0 if given is not None and total == given else None, None  # all that it used is input
+        self.tokens = openai_tokens(object_of(under(body, "usage")))
         for at, item in enumerate(items(under(body, "data"))):
             self.says(item.get("index", at), item.get("embedding"))
         self.is_whole = under(body, "data") is not None

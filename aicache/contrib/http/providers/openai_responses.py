@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aicache.contrib.http.plain import items, number, object_of, parsed, text, under
+from aicache.ai.extraction import openai_tokens
+from aicache.contrib.http.plain import items, object_of, parsed, text, under
 from aicache.contrib.http.providers.openai_chat import OPENAI_HEADERS, OPENAI_VOLATILE
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
@@ -29,9 +30,7 @@ class ResponsesReader(Reader):
         if status == "incomplete" or under(body, "incomplete_details"):
             self.faults.add(_WHY.get(under(body, "incomplete_details", "reason"), "unfinished"))
         self.model = text(under(body, "model")) or self.model
-        usage = object_of(under(body, "usage"))
-        cached = number(under(usage, "input_tokens_details", "cached_tokens"))
-        self.tokens = number(usage.get("input_tokens")), number(usage.get("output_tokens")), cached
+        self.tokens = openai_tokens(object_of(under(body, "usage")))
         for at, item in enumerate(items(under(body, "output"))):
             self._item(at, item)
 
