@@ -257,7 +257,7 @@ async def test_a_key_that_moved_ahead_of_its_slot_is_read_and_written_where_it_i
 
 
 async def test_what_needs_several_keys_of_a_moving_slot_waits_for_it_and_no_longer_than_its_time(make, url, half_moved):
-    backend = make(url=url, timeout=0.3)
+    backend = make(url=url, timeout=1.0)
     await backend.get("k1")
     began = time.monotonic()
     with pytest.raises(BackendBusyError, match="keys of a slot are being moved"):
@@ -294,7 +294,7 @@ async def test_slots_that_move_during_load_cost_no_answer_and_no_error(make, loa
 async def test_a_master_that_is_killed_during_load_costs_no_answer_and_its_slots_are_back_in_time(
     make, load, own_cluster, redis_prefix
 ):
-    backend = make(url=own_cluster.url, timeout=0.5)
+    backend = make(url=own_cluster.url, timeout=2.0)
     mine = {f"own {key}": value(key) for key in KEYS}
     await backend.set_many({key: (found, None) for key, found in mine.items()})
     begun = await backend.follow(None, WAIT)

@@ -33,7 +33,7 @@ def watched():
 async def test_a_master_that_is_killed_during_load_costs_no_answer_and_is_replaced_in_time(
     make, load, watched, redis_prefix
 ):
-    backend = make(url=watched.url, timeout=0.5)
+    backend = make(url=watched.url, timeout=2.0)
     mine = {f"own {key}": value(key) for key in KEYS}
     await backend.set_many({key: (found, None) for key, found in mine.items()})
     begun = await backend.follow(None, WAIT)

@@ -78,6 +78,7 @@ def texts() -> Iterator[tuple[str, str]]:
     """Each text file of the project, by its path."""
     paths = [path for tree in TREES for path in (ROOT / tree).rglob("*") if "__pycache__" not in path.parts]
     paths += [path for path in ROOT.iterdir() if path.suffix in (".md", ".toml") or path.name.startswith(".git")]
+    paths = [path for path in paths if path.name != ".git"]  # in a worktree it is a file that names a machine's folder
     for path in sorted(paths):
         if path.is_file() and ".venv" not in path.parts:
             try:
