@@ -21,6 +21,7 @@ from aicache._async.forgetting import Forgetting
 from aicache._async.front import front_of, nothing
 from aicache._async.loading import Loads
 from aicache._async.primitives import IS_ASYNC
+from aicache._async.reclaiming import Reclaims
 from aicache._async.streaming import Streaming
 from aicache._async.streams import Running, Streams
 from aicache._async.wiring import hearing_of, wired
@@ -100,6 +101,7 @@ class TieredCache(Streaming, Forgetting):
         self._flights = Flights(self._counters)
         self._clock, self._sleep = clock, sleep
         self._running = Running(clock, sleep)
+        self._reclaims = Reclaims()
         self._is_part = False
         self._stand_on(chain)
 
@@ -408,6 +410,7 @@ class TieredCache(Streaming, Forgetting):
         if not (self._flights.closed or self._is_part):
             await self._flights.aclose()
             await self._running.aclose()
+            await self._reclaims.aclose()  # async-only
             await self._chain.aclose()
 
     async def __aenter__(self) -> Self:

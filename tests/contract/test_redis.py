@@ -16,6 +16,7 @@ from aicache.protocols import (
     SupportsInfo,
     SupportsLeases,
     SupportsMany,
+    SupportsReclaim,
     SupportsScan,
     SupportsTags,
     SupportsTTL,
@@ -24,6 +25,7 @@ from aicache.protocols import (
     SyncSupportsInfo,
     SyncSupportsLeases,
     SyncSupportsMany,
+    SyncSupportsReclaim,
     SyncSupportsScan,
     SyncSupportsTags,
     SyncSupportsTTL,
@@ -59,7 +61,7 @@ class Place:
 class TestRedis(Place, BackendContract):
     capabilities = (
         *(SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL),
-        *(SupportsLeases, SupportsFeed, SupportsTags),
+        *(SupportsLeases, SupportsFeed, SupportsTags, SupportsReclaim),
     )
 
     def make_backend(self) -> RedisBackend:
@@ -80,7 +82,7 @@ class TestRedis(Place, BackendContract):
 class TestSyncRedis(Place, SyncBackendContract):
     capabilities = (
         *(SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL),
-        *(SyncSupportsLeases, SyncSupportsFeed, SyncSupportsTags),
+        *(SyncSupportsLeases, SyncSupportsFeed, SyncSupportsTags, SyncSupportsReclaim),
     )
 
     def make_backend(self) -> SyncRedisBackend:

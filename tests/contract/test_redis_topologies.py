@@ -19,6 +19,7 @@ from aicache.protocols import (
     SupportsInfo,
     SupportsLeases,
     SupportsMany,
+    SupportsReclaim,
     SupportsScan,
     SupportsTags,
     SupportsTTL,
@@ -27,6 +28,7 @@ from aicache.protocols import (
     SyncSupportsInfo,
     SyncSupportsLeases,
     SyncSupportsMany,
+    SyncSupportsReclaim,
     SyncSupportsScan,
     SyncSupportsTags,
     SyncSupportsTTL,
@@ -40,11 +42,11 @@ pytestmark = pytest.mark.nightly  # the same verbs over ways of their own, which
 MOST = 2 * 2**20
 ASYNC = (
     *(SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL),
-    *(SupportsFeed, SupportsLeases, SupportsTags),
+    *(SupportsFeed, SupportsLeases, SupportsTags, SupportsReclaim),
 )
 SYNC = (
     *(SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL),
-    *(SyncSupportsFeed, SyncSupportsLeases, SyncSupportsTags),
+    *(SyncSupportsFeed, SyncSupportsLeases, SyncSupportsTags, SyncSupportsReclaim),
 )
 
 
