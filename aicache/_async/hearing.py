@@ -53,7 +53,9 @@ class Hearing:
         self._following = Following()
         self._beside = Beside(self._step, self._ended)
         self.has_begun = False
+        self.wants_own = False  # as if another process had done what is done here
         self.losses = 0
+        self.silences = 0
         _all.add(self)
         self._deafened()
 
@@ -74,7 +76,7 @@ class Hearing:
         backend: Any = self._tier.backend
         try:
             heard = await bounded(
-                backend.follow(self._following.position, self._wait, own=self._is_shared()),
+                backend.follow(self._following.position, self._wait, own=self.wants_own or self._is_shared()),
                 min(self._tier.timeout or _MOST, _MOST),
             )
         except Exception:  # away, or closed: its other calls count and tell that
@@ -99,6 +101,7 @@ class Hearing:
 
     def _deafened(self) -> None:
         """Believe nothing until the feed is heard again."""
+        self.silences += 1
         self._following.stop()
         self._tier.versions.is_heard = False
         self._tier.versions.forget(None)

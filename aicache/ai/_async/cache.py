@@ -12,6 +12,7 @@ from typing import Any, Self
 from aicache._async.primitives import call
 from aicache._async.tiered import TieredCache
 from aicache._kernel.checks import check_factory
+from aicache._kernel.checkup import Checkup
 from aicache.ai._async.inspection import memory_stats, shared_stats
 from aicache.ai._async.opening import opened
 from aicache.ai.answers import Answer, told
@@ -153,6 +154,10 @@ class AIResponseCache:
         """
         health = await self._cache.health(f"{self._keys.prefix}health")
         return all(health.values()) and not self._lost
+
+    async def check(self) -> Checkup:
+        """Try the shared tier end to end; see `TieredCache.check`. What it finds `describe()` says from then on."""
+        return await self._cache.check(f"{self._keys.prefix}check")
 
     async def aclose(self) -> None:
         """Close every tier; may be called twice."""
