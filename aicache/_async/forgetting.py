@@ -72,7 +72,7 @@ class Forgetting:
 
     async def invalidate_tags(self, *tags: str) -> None:
         """Let no value be returned any more that was stored with one of these tags, in any process that shares the last
-        tier: from now on from that tier, from the memory of another process within half a second.
+        tier: from now on here and where there is no memory above that tier, else within half a second.
 
         It takes one step, however many values there are; what they take is given back when they end or are evicted.
         Where the last tier does not answer, it is done when it does, and no value with these tags is believed here
