@@ -26,6 +26,7 @@ __all__ = ["Hearing"]
 _WAIT: Final = 0.1  # seconds that the feed waits for news
 _AGAIN: Final = 0.1  # seconds until a feed that failed is asked again
 _PATIENCE: Final = 0.05  # seconds that the first call waits for the feed, so that what it finds is kept in memory
+_REMEMBERED: Final = 60.0  # seconds after which versions are asked for anew: nobody tells of one that was evicted
 _MOST: Final = 0.3  # seconds that an answer may take, however patient the tier is: memory is believed for half a second
 
 
@@ -56,6 +57,7 @@ class Hearing:
         self.wants_own = False  # as if another process had done what is done here
         self.losses = 0
         self.silences = 0
+        self._ask_at = 0.0
         _all.add(self)
         self._deafened()
 
@@ -93,6 +95,9 @@ class Hearing:
                 tier.drop_tagged(heard.tags)
         else:
             self._lose_everything()
+        if asked_at >= self._ask_at:
+            self._ask_at = asked_at + _REMEMBERED
+            self._tier.versions.forget(None)
         self._following.prove(asked_at)
         self._tier.versions.is_heard = True
         for tier in self._memory:
