@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from time import monotonic
 from typing import Any, Self
 
 from aicache.errors import UnsupportedError
+from aicache_redis._async.patience import patiently, rest
 from aicache_redis._async.sharing import Sharing
 from aicache_redis._async.ways import way_of
 from aicache_redis._commands import CUT, LOOK, ClusterCommands, Commands
@@ -137,10 +140,13 @@ class RedisBackend(Sharing):
     async def _unlink_from(self, start: bytes, *, spares_the_rest: bool = False) -> None:
         """`spares_the_rest`: remove values only, and not what stands beside them."""
         commands, key_of, feed = self._commands, self._commands.names.key, self._commands.names.feed
+        began = monotonic()
         async for names in self._links.slices(lambda cursor: commands.names_from(cursor, start)):
             doomed = [name for name in names if (key_of(name) is not None if spares_the_rest else name != feed)]
-            # A slice of SCAN may be longer than it should be.
-            self.reclaimed += sum(await self._links.write(commands.unlinks_of(doomed)))
+            if doomed:  # a slice of SCAN may be longer than it should be
+                self.reclaimed += sum(await patiently(partial(self._links.write, commands.unlinks_of(doomed))))
+            await rest(monotonic() - began)
+            began = monotonic()
 
     async def info(self) -> Mapping[str, object]:
         """What the server says of itself, or the masters of a cluster together; how many values were too
