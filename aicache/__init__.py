@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aicache._async.tiered import TieredCache as TieredCache
+    from aicache._kernel.checkup import Checkup as Checkup
     from aicache._kernel.events import Event as Event
     from aicache._kernel.events import Observer as Observer
     from aicache._kernel.outcomes import NotModified as NotModified
@@ -62,6 +63,7 @@ _HOMES = {
     "CacheKeyGenerator": "ai",
     "CachePerformanceMonitor": "ai",
     "CacheStats": "_kernel.results",
+    "Checkup": "_kernel.checkup",
     "Codec": "codecs",
     "EmbeddingCache": "ai",
     "Event": "_kernel.events",

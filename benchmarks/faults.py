@@ -49,9 +49,9 @@ def main() -> None:
 
 
 def _rows() -> dict[str, Any]:
-    from under_fault import bombs, cancel, coherence, flights, forked, objects, outages, provider, refusals
+    from under_fault import bombs, cancel, coherence, flights, forked, objects, outages, provider, refusals, sweeps
 
-    modules = (cancel, forked, outages, refusals, provider, flights, coherence, bombs, objects)
+    modules = (cancel, forked, outages, refusals, provider, flights, coherence, sweeps, bombs, objects)
     return {row.name: row for module in modules for row in module.ROWS}
 
 
@@ -68,6 +68,7 @@ def _one(name: str, subject: str, options: argparse.Namespace) -> None:
             steady=20.0,
             forked_reads=10_000,
             swaps=100_000 if is_ours else 20_000,
+            swept=1_000_000,
         )
     elif is_ours:
         scale = Scale()

@@ -26,6 +26,7 @@ __all__ = ["Hearing"]
 _WAIT: Final = 0.1  # seconds that the feed waits for news
 _AGAIN: Final = 0.1  # seconds until a feed that failed is asked again
 _PATIENCE: Final = 0.05  # seconds that the first call waits for the feed, so that what it finds is kept in memory
+_REMEMBERED: Final = 60.0  # seconds after which versions are asked for anew: nobody tells of one that was evicted
 _MOST: Final = 0.3  # seconds that an answer may take, however patient the tier is: memory is believed for half a second
 
 
@@ -53,7 +54,10 @@ class Hearing:
         self._following = Following()
         self._beside = Beside(self._step, self._ended)
         self.has_begun = False
+        self.wants_own = False  # as if another process had done what is done here
         self.losses = 0
+        self.silences = 0
+        self._ask_at = 0.0
         _all.add(self)
         self._deafened()
 
@@ -74,7 +78,7 @@ class Hearing:
         backend: Any = self._tier.backend
         try:
             heard = await bounded(
-                backend.follow(self._following.position, self._wait, own=self._is_shared()),
+                backend.follow(self._following.position, self._wait, own=self.wants_own or self._is_shared()),
                 min(self._tier.timeout or _MOST, _MOST),
             )
         except Exception:  # away, or closed: its other calls count and tell that
@@ -92,6 +96,9 @@ class Hearing:
                 tier.drop_tagged(heard.tags)
         else:
             self._lose_everything(begins=begins)
+        if asked_at >= self._ask_at:
+            self._ask_at = asked_at + _REMEMBERED
+            self._tier.versions.forget(None)
         self._following.prove(asked_at)
         self._tier.versions.is_heard = True
         for tier in self._memory:
@@ -100,6 +107,7 @@ class Hearing:
 
     def _deafened(self) -> None:
         """Believe nothing until the feed is heard again."""
+        self.silences += 1
         self._following.stop()
         self._tier.versions.is_heard = False
         self._tier.versions.forget(None)

@@ -97,7 +97,8 @@ class LeasingTier(ByteTier):
             stored = await self.tried(partial(self.backend.fill, holder=lease.holder), entries, none=stored)
         for key in stored:
             lease.tokens.pop(key)  # its lock has been given back
-            items[key].known = asked_at
+            if not items[key].tags:  # a tag that was invalidated meanwhile takes no token away
+                items[key].known = asked_at
             self.count(items[key], sealed[key][0])
         late = [key for key in stored if not passes[key].stands]
         if late:

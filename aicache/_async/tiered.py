@@ -20,16 +20,16 @@ from aicache._async.flights import Flights
 from aicache._async.forgetting import Forgetting
 from aicache._async.front import front_of, nothing
 from aicache._async.loading import Loads
-from aicache._async.primitives import IS_ASYNC
+from aicache._async.reclaiming import Reclaims
 from aicache._async.streaming import Streaming
 from aicache._async.streams import Running, Streams
+from aicache._async.telling import Telling
 from aicache._async.wiring import hearing_of, wired
 from aicache._kernel.checks import Cost, check_factory, checked_cost, checked_keys
-from aicache._kernel.described import policy_in_words
 from aicache._kernel.events import Event, Events, Observer
 from aicache._kernel.item import Item
 from aicache._kernel.outcomes import Call
-from aicache._kernel.results import CacheStats, Lookup, told
+from aicache._kernel.results import Lookup, told
 from aicache._kernel.throttle import Throttle
 from aicache._kernel.wiring import check_ttl_holds
 from aicache.codecs import Codec
@@ -46,7 +46,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
-class TieredCache(Streaming, Forgetting):
+class TieredCache(Streaming, Forgetting, Telling):
     """A cache over one tier or more, fastest first.
 
     `tiers`: backends, `Tier(backend=…)` for one with options of its own, or other caches of this flavour. The cache
@@ -100,6 +100,7 @@ class TieredCache(Streaming, Forgetting):
         self._flights = Flights(self._counters)
         self._clock, self._sleep = clock, sleep
         self._running = Running(clock, sleep)
+        self._reclaims = Reclaims()
         self._is_part = False
         self._stand_on(chain)
 
@@ -381,33 +382,12 @@ class TieredCache(Streaming, Forgetting):
 
     # -- the cache itself
 
-    def backends(self) -> dict[str, Any]:
-        """What each tier stands on, by the tier's name, fastest first."""
-        return {tier.counters.name: tier.options.backend for tier in self._chain.tiers}
-
-    def stats(self) -> CacheStats:
-        """The counts so far."""
-        return self._counters.snapshot(tuple(tier.counters.snapshot() for tier in self._chain.tiers))
-
-    async def health(self, key: str = "health") -> dict[str, bool]:
-        """Each tier's name, and whether it answers now, as a read of `key` shows; for a readiness check."""
-        self._check_open()
-        check_key(key)
-        return {tier.counters.name: await tier.answers(key) for tier in self._chain.tiers}
-
-    def describe(self) -> str:
-        """What will really happen: a line for each thing that the policy says, and one for each tier."""
-        first, *others = policy_in_words(self._policy, can_cancel=IS_ASYNC)
-        lines = [f"{type(self).__name__}: {first}", *(f"   {line}" for line in others)]
-        for number, tier in enumerate(self._chain.tiers, 1):
-            lines.append(f"{number}. {tier.describe()}")
-        return "\n".join(lines)
-
     async def aclose(self) -> None:
         """Cancel the loads under way and close every tier; may be called twice."""
         if not (self._flights.closed or self._is_part):
             await self._flights.aclose()
             await self._running.aclose()
+            await self._reclaims.aclose()  # async-only
             await self._chain.aclose()
 
     async def __aenter__(self) -> Self:

@@ -57,6 +57,7 @@ class ByteTier:
         self.backend: Any = backend
         self.options = options
         self.counters = TierCounters(name)
+        self.counters.source = backend
         self.can_clear = supports(backend, SupportsClear)
         self.can_scan = supports(backend, SupportsScan)
         self._codec = codec

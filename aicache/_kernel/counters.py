@@ -66,6 +66,7 @@ class TierCounters:
             pending=0 if guard is None else guard.pending,
             replayed=0 if guard is None else guard.replayed,
             dropped=0 if guard is None else guard.dropped,
+            reclaimed=getattr(self.source, "reclaimed", 0),
         )
 
 

@@ -11,6 +11,7 @@ store        which  None, "promotion", "touch" or "expire"
 skip         which  why it was not stored
 evict        which
 invalidate          None, "expire", "prefix" or "clear"
+reclaim                                                      how long it took
 error        which  what was raised
 tier_down    which  what was raised
 tier_up      which

@@ -71,6 +71,7 @@ class TierStats:
     `pending`: writes and invalidations that the tier has missed so far, by key; until it has caught up it is not
     believed about these keys. `replayed`: those that were made up for. `dropped`: those that were too many to be kept
     by name; they are made up for too, together with some others.
+    `reclaimed`: entries that `clear` and `reclaim` have removed in its backend so far; it grows while they go on.
     """
 
     name: str
@@ -91,6 +92,7 @@ class TierStats:
     pending: int = 0
     replayed: int = 0
     dropped: int = 0
+    reclaimed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,7 @@ NAMES: Final = {
     "SupportsInfo": "SyncSupportsInfo",
     "SupportsLeases": "SyncSupportsLeases",
     "SupportsMany": "SyncSupportsMany",
+    "SupportsReclaim": "SyncSupportsReclaim",
     "SupportsScan": "SyncSupportsScan",
     "SupportsTTL": "SyncSupportsTTL",
     "SupportsTags": "SyncSupportsTags",

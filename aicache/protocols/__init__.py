@@ -42,9 +42,11 @@ from aicache.protocols.shared import (
     Leased,
     SupportsFeed,
     SupportsLeases,
+    SupportsReclaim,
     SupportsTags,
     SyncSupportsFeed,
     SyncSupportsLeases,
+    SyncSupportsReclaim,
     SyncSupportsTags,
 )
 
@@ -64,6 +66,7 @@ __all__ = [
     "SupportsInfo",
     "SupportsLeases",
     "SupportsMany",
+    "SupportsReclaim",
     "SupportsScan",
     "SupportsTTL",
     "SupportsTags",
@@ -73,6 +76,7 @@ __all__ = [
     "SyncSupportsInfo",
     "SyncSupportsLeases",
     "SyncSupportsMany",
+    "SyncSupportsReclaim",
     "SyncSupportsScan",
     "SyncSupportsTTL",
     "SyncSupportsTags",

@@ -1,4 +1,4 @@
-"""What only a store that several processes share can do: leases, a feed, and versions of tags."""
+"""What only a store that several processes share can do: leases, a feed, versions of tags, and removing in silence."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ __all__ = [
     "Leased",
     "SupportsFeed",
     "SupportsLeases",
+    "SupportsReclaim",
     "SupportsTags",
     "SyncSupportsFeed",
     "SyncSupportsLeases",
+    "SyncSupportsReclaim",
     "SyncSupportsTags",
 ]
 
@@ -163,3 +165,29 @@ class SyncSupportsTags(Protocol):
     def tag_ages(self, tags: Sequence[str]) -> dict[str, float]: ...
 
     def invalidate_tags(self, tags: Sequence[str]) -> None: ...
+
+
+@runtime_checkable
+class SupportsReclaim(Protocol):
+    """The store can give back what entries take that no reader believes any more, since their tags were invalidated."""
+
+    @property
+    def reclaimed(self) -> int:
+        """How much `reclaim` and `clear` have removed so far, in entries; it grows while they go on."""
+        ...
+
+    async def reclaim(self, prefix: str = "") -> int:
+        """Remove every entry whose key begins with `prefix`, in slices that block nobody else, and tell nobody; returns
+        how many there were. `prefix` is text, never a pattern.
+        """
+        ...
+
+
+@runtime_checkable
+class SyncSupportsReclaim(Protocol):
+    """`SupportsReclaim` for a `SyncCacheBackend`."""
+
+    @property
+    def reclaimed(self) -> int: ...
+
+    def reclaim(self, prefix: str = "") -> int: ...

@@ -108,6 +108,14 @@ class Shelf:
                 table.clear()
             self._tell(writer, _CLEAR, [""])
 
+    def reclaim(self, prefix: str) -> int:
+        """Remove the values under a prefix, and tell nobody; how many there were."""
+        with self._lock:
+            keys = [key for key in self.listed() if key.startswith(prefix)]
+            for key in keys:
+                del self._values[key]
+            return len(keys)
+
     def _forget_loads(self, keys: Iterable[str]) -> None:
         for key in keys:
             self._tokens.pop(key, None)

@@ -29,13 +29,39 @@ PREFIX = "coherent:"
 READERS = 2
 CALLERS = 25  # at a time, in each process that reads
 
+Forget = Callable[[TieredCache, int], Awaitable[object]]
+"""How a key is invalidated, by its number."""
+
+
+def _key(at: int) -> str:
+    return f"key {at}"
+
+
+def _tags(at: int) -> list[str]:
+    return [f"tag {at}"]  # all keys have one, and most ways to forget need none
+
+
+async def by_key(cache: TieredCache, at: int) -> None:
+    await cache.delete(_key(at))
+
+
+async def by_tag(cache: TieredCache, at: int) -> None:
+    await cache.invalidate_tags(*_tags(at))
+
+
+async def by_clear(cache: TieredCache, _at: int) -> None:
+    await cache.clear()
+
+
 # -- 400 keys, each invalidated twice, while two other processes read and refill
 
 READY, BEGUN, OVER, READS, STALE, STUCK = range(6)
 FIGURES = 6
 
 
-async def _read(number: int, url: str, leases: bool, now: Array, truth: Array, done: Array, figures: Array) -> None:
+async def _read(
+    number: int, url: str, leases: bool, tagged: bool, now: Array, truth: Array, done: Array, figures: Array
+) -> None:
     """A process that reads, and loads what is not there from `truth`."""
     draw = random.Random(number)
     mine = number * FIGURES
@@ -52,7 +78,7 @@ async def _read(number: int, url: str, leases: bool, now: Array, truth: Array, d
             while not figures[mine + OVER]:
                 at = (now[0] + draw.randrange(-12, 4)) % KEYS if draw.random() < 0.7 else draw.randrange(KEYS)
                 least = done[at]
-                said = await cache.lookup_or_set(f"key {at}", partial(load, at))
+                said = await cache.lookup_or_set(_key(at), partial(load, at), tags=_tags(at) if tagged else ())
                 figures[mine + READS] += 1
                 figures[mine + STALE] += said.value < least
 
@@ -61,7 +87,7 @@ async def _read(number: int, url: str, leases: bool, now: Array, truth: Array, d
         await asyncio.gather(*[call() for _ in range(CALLERS)])
         await asyncio.sleep(0.1)
         for at in range(KEYS):
-            value = await cache.get_or_set(f"key {at}", partial(load, at))
+            value = await cache.get_or_set(_key(at), partial(load, at), tags=_tags(at) if tagged else ())
             figures[mine + STUCK] += value != truth[at]
 
 
@@ -76,15 +102,23 @@ class Unleased:
 
 
 async def burst(
-    harm: Callable[[RedisServer], Awaitable[None]] | None = None, *, times: int = 0, leases: bool = True
+    harm: Callable[[RedisServer], Awaitable[None]] | None = None,
+    *,
+    times: int = 0,
+    leases: bool = True,
+    forget: Forget = by_key,
 ) -> Figures:
     """Invalidate every key twice, 0 to 10 ms apart, and go on until `harm` was done to the server so many times."""
     with RedisServer() as server:
-        return await _burst(server, harm, times, leases)
+        return await _burst(server, harm, times, leases, forget)
 
 
 async def _burst(
-    server: RedisServer, harm: Callable[[RedisServer], Awaitable[None]] | None, times: int, leases: bool
+    server: RedisServer,
+    harm: Callable[[RedisServer], Awaitable[None]] | None,
+    times: int,
+    leases: bool,
+    forget: Forget,
 ) -> Figures:
     now, truth, done, figures = numbers(1), numbers(KEYS), numbers(KEYS), numbers(READERS * FIGURES)
     draw = random.Random(7)
@@ -104,7 +138,7 @@ async def _burst(
             await harm(server)
             harmed += 1
 
-    each = [(server.url, leases, now, truth, done, figures)] * READERS
+    each = [(server.url, leases, forget is by_tag, now, truth, done, figures)] * READERS
     async with (
         processes(_read, each),
         TieredCache([Tier(backend=RedisBackend(server.url, prefix=PREFIX), on_error="raise", breaker=None)]) as cache,
@@ -123,7 +157,7 @@ async def _burst(
                     value = truth[at]
                     for _ in range(200):
                         try:
-                            await cache.delete(f"key {at}")
+                            await forget(cache, at)
                         except AICacheError:  # it is down: what it kept is gone, and so are the tokens
                             unsure += 1
                             await asyncio.sleep(0.02)
@@ -155,9 +189,9 @@ async def _die(server: RedisServer) -> None:
 
 
 async def _evict_tokens(server: RedisServer) -> None:
-    """Take away the tokens of what is being loaded just now."""
+    """Take away half of the tokens of what is being loaded just now, and half of the versions of tags."""
     async with Redis.from_url(server.url) as raw:
-        names = [name async for name in raw.scan_iter(match=PREFIX + "\0t*", count=1000)]
+        names = [name async for name in raw.scan_iter(match=PREFIX + "\0[tg]*", count=1000)]
         if names:
             await raw.unlink(*random.Random(len(names)).sample(names, (len(names) + 1) // 2))
     await asyncio.sleep(0.005)
@@ -188,7 +222,9 @@ class FeedApart(RedisBackend):
         await super().aclose()
 
 
-async def _hear(_number: int, url: str, feed: str, unheard: Any, truth: Array, done_at: Array, figures: Array) -> None:
+async def _hear(
+    _number: int, url: str, feed: str, unheard: Any, tagged: bool, truth: Array, done_at: Array, figures: Array
+) -> None:
     """A process that reads from memory, and knows how long ago what it got was invalidated, in microseconds."""
     draw = random.Random(1)
     memory = Tier(backend=MemoryBackend(), unheard=unheard)
@@ -210,11 +246,11 @@ async def _hear(_number: int, url: str, feed: str, unheard: Any, truth: Array, d
             for _ in range(20):
                 at = draw.randrange(HEARD_KEYS)
                 began = int(time.monotonic() * 1e6)
-                said = await cache.lookup_or_set(f"key {at}", partial(load, at))
+                said = await cache.lookup_or_set(_key(at), partial(load, at), tags=_tags(at) if tagged else ())
                 figures[READS] += 1
                 next_one = done_at[at * VERSIONS + said.value + 1]
                 behind = began - next_one if next_one else 0
-                if said.tier == "memory":
+                if said.tier == "memory" or (tagged and said.tier is not None):  # versions are remembered, too
                     figures[BEHIND] = max(figures[BEHIND], behind)
                 elif said.tier is not None and behind > 0:
                     figures[STALE] += 1
@@ -225,19 +261,20 @@ async def _hear(_number: int, url: str, feed: str, unheard: Any, truth: Array, d
         await watching
         await asyncio.sleep(0.7)
         for at in range(HEARD_KEYS):
-            figures[STUCK] += await cache.get_or_set(f"key {at}", partial(load, at)) != truth[at]
+            value = await cache.get_or_set(_key(at), partial(load, at), tags=_tags(at) if tagged else ())
+            figures[STUCK] += value != truth[at]
 
 
 Harm = Callable[[RedisServer, FaultProxy], Awaitable[None]]
 
 
-async def tell_late(harm: Harm | None, *, seconds: float, unheard: str = "miss") -> Figures:
+async def tell_late(harm: Harm | None, *, seconds: float, unheard: str = "miss", forget: Forget = by_key) -> Figures:
     """Invalidate some key every 20 ms, while `harm` is done to what brings the feed to a process that reads."""
     truth, done_at, figures = numbers(HEARD_KEYS), numbers(SLOTS), numbers(HEARD_FIGURES)
     draw = random.Random(11)
     with RedisServer() as server, FaultProxy(server.port) as proxy:
         feed = server.url.replace(str(server.port), str(proxy.port))
-        each = [(server.url, feed, unheard, truth, done_at, figures)]
+        each = [(server.url, feed, unheard, forget is by_tag, truth, done_at, figures)]
         async with processes(_hear, each), TieredCache([RedisBackend(server.url, prefix=PREFIX)]) as cache:
             await until(lambda: bool(figures[READY]))
             figures[BEGUN] = 1
@@ -248,7 +285,7 @@ async def tell_late(harm: Harm | None, *, seconds: float, unheard: str = "miss")
             while time.monotonic() < ends:
                 at = draw.randrange(HEARD_KEYS)
                 truth[at] += 1
-                await cache.delete(f"key {at}")
+                await forget(cache, at)
                 done_at[at * VERSIONS + truth[at]] = int(time.monotonic() * 1e6)
                 await asyncio.sleep(0.02)
             if harming is not None:
@@ -258,6 +295,9 @@ async def tell_late(harm: Harm | None, *, seconds: float, unheard: str = "miss")
             proxy.swallows = proxy.refuses = False
             proxy.cut()
             figures[OVER] = 1
+        overflows = int(
+            server.say("INFO", "stats").partition(b"output_buffer_limit_disconnections:")[2].split(b"\r")[0] or 0
+        )
     return {
         "reads": figures[READS],
         "oldest_stale_read": round(max(0, figures[BEHIND] - figures[LAG]) / 1e6, 3),
@@ -265,6 +305,7 @@ async def tell_late(harm: Harm | None, *, seconds: float, unheard: str = "miss")
         "stale_from_the_store": figures[STALE],
         "stuck": figures[STUCK],
         "not_from_memory": round(1 - figures[FROM_MEMORY] / max(1, figures[ANSWERED]), 3),
+        "overflows": overflows,
     }
 
 
@@ -312,6 +353,18 @@ async def _trim(server: RedisServer, _proxy: FaultProxy) -> None:
             await asyncio.sleep(0.4)
             await raw.unlink(PREFIX + "\0f")
             await asyncio.sleep(0.4)
+
+
+async def _overflow(server: RedisServer, _proxy: FaultProxy) -> None:
+    """Tell more at once than the server keeps for a client: it cuts off whoever follows."""
+    server.say("CONFIG", "SET", "client-output-buffer-limit", "normal 65536 0 0")
+    backend = RedisBackend(server.url, prefix=PREFIX)
+    try:
+        while True:
+            await backend.delete_many([f"{number:0200}" for number in range(500)])
+            await asyncio.sleep(0.3)
+    finally:
+        await backend.aclose()
 
 
 # -- one load in the fleet
@@ -393,16 +446,16 @@ async def herd(
 # -- rows
 
 
-def _bursts(harm: Callable[[RedisServer], Awaitable[None]] | None, times: int) -> Callable[..., Awaitable[Figures]]:
+def _burst_row(how: str, what: str, forget: Forget, harm: Any, times: int) -> Row:
     async def measure(_subject: str, _scale: Scale) -> Figures:
-        return await burst(harm, times=times)
+        return await burst(harm, times=times, forget=forget)
 
-    return measure
+    return Row(name=f"400 keys invalidated {how}{what}", goal=FRESH, measure=measure, held=_is_fresh)
 
 
-def _told(harm: Harm | None) -> Callable[..., Awaitable[Figures]]:
+def _told(harm: Harm | None, forget: Forget = by_key) -> Callable[..., Awaitable[Figures]]:
     async def measure(_subject: str, scale: Scale) -> Figures:
-        return await tell_late(harm, seconds=1.5 + scale.silent)
+        return await tell_late(harm, seconds=1.5 + scale.silent, forget=forget)
 
     return measure
 
@@ -422,19 +475,30 @@ HALF = f"{HEARD}, half of the hits from memory"
 _is_fresh = most(stale=0, stuck=0)
 _is_heard = most(oldest_stale_read=BEHIND_AT_MOST, stale_from_the_store=0, stuck=0)
 _is_mostly_memory = most(oldest_stale_read=BEHIND_AT_MOST, stale_from_the_store=0, stuck=0, not_from_memory=0.5)
+
+
+def _overflowed(figures: Figures) -> list[str]:
+    return [*_is_heard(figures), *([] if figures["overflows"] else ["no output buffer overflowed"])]
+
+
 _LOCK = 1.0
 _POLL = 0.25  # seconds until a process that waits sees that the lock is free, on a busy machine
 
 ROWS = [
-    Row(name="400 keys invalidated twice", goal=FRESH, measure=_bursts(None, 0), held=_is_fresh),
-    Row(name="400 keys invalidated, 4 x kill -9", goal=FRESH, measure=_bursts(_die, 4), held=_is_fresh),
-    Row(name="400 keys invalidated, tokens evicted", goal=FRESH, measure=_bursts(_evict_tokens, 50), held=_is_fresh),
+    *[
+        _burst_row(how, what, forget, harm, times)
+        for how, forget in (("twice", by_key), ("twice by tag", by_tag), ("twice by clear", by_clear))
+        for what, harm, times in (("", None, 0), (", 4 x kill -9", _die, 4), (", tokens evicted", _evict_tokens, 50))
+    ],
     Row(name="a feed that is well", goal=HALF, measure=_told(None), held=_is_mostly_memory),
+    Row(name="a feed that is well, by tag", goal=HEARD, measure=_told(None, by_tag), held=_is_heard),
     Row(name="the feed cut", goal=HALF, measure=_told(_cut), held=_is_mostly_memory),
     Row(name="the feed cut, messages lost", goal=HALF, measure=_told(_cut_with_loss), held=_is_mostly_memory),
+    Row(name="the feed cut, messages lost, by tag", goal=HEARD, measure=_told(_cut_with_loss, by_tag), held=_is_heard),
     Row(name="CLIENT KILL of the feed", goal=HALF, measure=_told(_client_kill), held=_is_mostly_memory),
     Row(name="the feed half-open", goal=HALF, measure=_told(_half_open), held=_is_mostly_memory),
     Row(name="the feed in a black hole", goal=HEARD, measure=_told(loses_the_feed), held=_is_heard),
+    Row(name="the feed's output buffer overflows", goal=HEARD, measure=_told(_overflow), held=_overflowed),
     Row(name="the feed trimmed and deleted", goal=HALF, measure=_told(_trim), held=_is_mostly_memory),
     Row(
         name="4 processes x 250 callers, load of 100 ms",

@@ -27,6 +27,7 @@ class Scale:
     seeds: int = 10_000
     swaps: int = 5_000
     gets: int = 10_000
+    swept: int = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)

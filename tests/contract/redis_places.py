@@ -17,6 +17,7 @@ from aicache.protocols import (
     SupportsInfo,
     SupportsLeases,
     SupportsMany,
+    SupportsReclaim,
     SupportsScan,
     SupportsTags,
     SupportsTTL,
@@ -25,6 +26,7 @@ from aicache.protocols import (
     SyncSupportsInfo,
     SyncSupportsLeases,
     SyncSupportsMany,
+    SyncSupportsReclaim,
     SyncSupportsScan,
     SyncSupportsTags,
     SyncSupportsTTL,
@@ -65,7 +67,7 @@ class Async(Place):
 
     capabilities = (
         *(SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL),
-        *(SupportsFeed, SupportsLeases, SupportsTags),
+        *(SupportsFeed, SupportsLeases, SupportsTags, SupportsReclaim),
     )
 
     def make_backend(self) -> RedisBackend:
@@ -90,7 +92,7 @@ class Sync(Place):
 
     capabilities = (
         *(SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL),
-        *(SyncSupportsFeed, SyncSupportsLeases, SyncSupportsTags),
+        *(SyncSupportsFeed, SyncSupportsLeases, SyncSupportsTags, SyncSupportsReclaim),
     )
 
     def make_backend(self) -> SyncRedisBackend:

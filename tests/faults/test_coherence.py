@@ -5,11 +5,12 @@ form.
 from __future__ import annotations
 
 import pytest
-from under_fault import coherence
-from under_fault.coherence import ROWS
+from under_fault import coherence, sweeps
 from under_fault.rows import Row
 
 pytestmark = pytest.mark.redis
+
+ROWS = [*coherence.ROWS, *sweeps.ROWS]
 
 
 @pytest.mark.timeout(600)  # three times what the longest takes on a busy machine

@@ -239,7 +239,7 @@ def test_every_kind_of_event_is_documented_and_in_a_test():
     from pathlib import Path
 
     root = Path(__file__).parents[2]
-    kinds = {line.split()[0] for line in (root / "aicache/_kernel/events.py").read_text().splitlines()[3:18]}
-    assert {"hit", "dropped", "tier_up"} <= kinds
+    kinds = {line.split()[0] for line in (root / "aicache/_kernel/events.py").read_text().splitlines()[3:19]}
+    assert {"hit", "dropped", "reclaim", "tier_up"} <= kinds
     page = (root / "docs/how-to/observe.md").read_text(encoding="utf-8")
     assert {kind for kind in kinds if f"`{kind}`" not in page} == set()

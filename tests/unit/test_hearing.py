@@ -293,3 +293,22 @@ def test_a_feed_without_news_is_heard_however_short_the_patience():
         assert here._chain.hearing.losses == 1  # when it began
 
     in_two_processes(body, timeout=0.05)
+
+
+def test_a_version_that_the_store_lost_is_asked_for_anew_within_a_minute():
+    """Else two processes would go on making versions of their own, and each would take the other's entries for over."""
+
+    async def body(here, there, memory, store):
+        for _ in range(2):  # from the second on it is heard, and the version remembered
+            await here.set("k", "old", tags=["t"])
+            await heard()
+        store.shelf._versions.clear()  # evicted
+        await there.set("k", "new", tags=["t"])
+        await heard()
+        assert await here.get("k") is None
+        await asyncio.sleep(61)
+        assert await here.get("k") == "new"
+        await here.set("k", "newer", tags=["t"])
+        assert await there.get("k") == "newer"
+
+    in_two_processes(body)

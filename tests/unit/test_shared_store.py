@@ -9,6 +9,7 @@ from aicache.protocols import (
     SupportsFeed,
     SupportsLeases,
     SupportsMany,
+    SupportsReclaim,
     SupportsScan,
     SupportsTags,
     SupportsTTL,
@@ -16,6 +17,7 @@ from aicache.protocols import (
     SyncSupportsFeed,
     SyncSupportsLeases,
     SyncSupportsMany,
+    SyncSupportsReclaim,
     SyncSupportsScan,
     SyncSupportsTags,
     SyncSupportsTTL,
@@ -27,7 +29,7 @@ class TestSharedStore(BackendContract):
     fake_time = True
     capabilities = (
         *(SupportsClear, SupportsMany, SupportsScan, SupportsTTL),
-        *(SupportsLeases, SupportsFeed, SupportsTags),
+        *(SupportsLeases, SupportsFeed, SupportsTags, SupportsReclaim),
     )
 
     def make_backend(self) -> SharedStore:
@@ -42,7 +44,7 @@ class TestSyncSharedStore(SyncBackendContract):
     fake_time = True
     capabilities = (
         *(SyncSupportsClear, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL),
-        *(SyncSupportsLeases, SyncSupportsFeed, SyncSupportsTags),
+        *(SyncSupportsLeases, SyncSupportsFeed, SyncSupportsTags, SyncSupportsReclaim),
     )
 
     def make_backend(self) -> SyncSharedStore:

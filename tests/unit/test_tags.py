@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 import pytest
@@ -12,6 +13,7 @@ from aicache import Codec, TieredCache
 from aicache._kernel.tags import TagIndex, are_valid, packed_tags, unpacked_tags
 from aicache.errors import EnvelopeError, InvalidArgumentError, InvalidTypeError
 from aicache.options import checked_tags
+from aicache.testing import SharedStore
 from aicache_memory import MemoryBackend
 
 VERSIONS = st.dictionaries(st.text(min_size=1, max_size=20), st.binary(min_size=1, max_size=20), max_size=8)
@@ -116,3 +118,28 @@ async def test_one_text_is_not_taken_for_the_tags_that_its_letters_are(verb):
         with pytest.raises(InvalidTypeError, match="tags must be several texts"):
             await calls[verb]()
         assert await cache.get("k") is None
+
+
+async def test_who_joins_a_load_that_an_invalidation_of_its_tag_overtook_does_not_get_its_value():
+    """No token is taken away by it, so the value is stored, under a version that is over."""
+    store = SharedStore()
+    begun, go_on, made = asyncio.Event(), asyncio.Event(), []
+
+    async def load():
+        made.append(len(made))
+        begun.set()
+        await go_on.wait()
+        return made[-1]
+
+    async with TieredCache([store]) as cache, TieredCache([store.peer()]) as other:
+        first = asyncio.ensure_future(cache.get_or_set("k", load, tags=["t"]))
+        await begun.wait()
+        await other.invalidate_tags("t")
+        late = asyncio.ensure_future(cache.get_or_set("k", load, tags=["t"]))
+        many = asyncio.ensure_future(cache.get_or_set_many(["k"], lambda keys: dict.fromkeys(keys, 7), tags=["t"]))
+        while cache.stats().joins < 2:  # noqa: ASYNC110 no clock is waited for
+            await asyncio.sleep(0)
+        go_on.set()
+        assert await first == 0
+        assert await late != 0
+        assert (await many)["k"] != 0

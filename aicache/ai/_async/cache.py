@@ -12,6 +12,7 @@ from typing import Any, Self
 from aicache._async.primitives import call
 from aicache._async.tiered import TieredCache
 from aicache._kernel.checks import check_factory
+from aicache._kernel.checkup import Checkup
 from aicache.ai._async.inspection import memory_stats, shared_stats
 from aicache.ai._async.opening import opened
 from aicache.ai.answers import Answer, told
@@ -153,6 +154,10 @@ class AIResponseCache:
         """
         health = await self._cache.health(f"{self._keys.prefix}health")
         return all(health.values()) and not self._lost
+
+    async def check(self) -> Checkup:
+        """Try the shared tier end to end; see `TieredCache.check`. What it finds `describe()` says from then on."""
+        return await self._cache.check(f"{self._keys.prefix}check")
 
     async def aclose(self) -> None:
         """Close every tier; may be called twice."""
@@ -302,14 +307,13 @@ class AIResponseCache:
         return self._forgotten(operation, removed, start, "response")
 
     async def invalidate_by_operation(self, operation: str) -> int:
-        """Forget the answers of one operation: at once in every process, and then what they take is given back; returns
-        how many there were.
+        """Forget the answers of one operation; returns how many there were.
+
+        They are over at once in every process (half a second later where they are in its memory), and then what they
+        take is given back, in slices: that goes on when the caller is cancelled, or closes the cache a second later.
         """
         start = perf_counter()
-        prefix = self._scoped_keys().operation_prefix(operation)
-        here = await self._cache.delete_prefix(prefix, in_process=True)
-        await self._cache.invalidate_tags(*self._tags(operation))
-        removed = max(here, await self._cache.delete_prefix(prefix))
+        removed = await self._ended(self._scoped_keys().operation_prefix(operation))
         return self._forgotten(operation, removed, start, "operation")
 
     async def invalidate_pattern(self, pattern: str, *, glob: bool = False) -> int:
@@ -323,9 +327,11 @@ class AIResponseCache:
         return self._forgotten(pattern, removed, start, "glob" if glob else "text")
 
     async def invalidate_all(self) -> int:
-        """Forget every answer of this namespace and scope, in every tier, and nobody else's."""
+        """Forget every answer of this namespace and scope, and nobody else's: at once in every process, as
+        `invalidate_by_operation`.
+        """
         start = perf_counter()
-        removed = await self._cache.delete_prefix(self._scoped_keys().prefix)
+        removed = await self._ended(self._scoped_keys().prefix)
         return self._forgotten("*", removed, start, "all")
 
     async def invalidate_memory_cache(self) -> int:
@@ -405,7 +411,16 @@ class AIResponseCache:
         return self._scoped_keys().generate_cache_key(text, operation, options, question)
 
     def _tags(self, operation: str) -> tuple[str, ...]:
-        return (self._scoped_keys().operation_prefix(operation),) if self._has_tags else ()
+        keys = self._scoped_keys()
+        return (keys.operation_prefix(operation), keys.prefix) if self._has_tags else ()
+
+    async def _ended(self, prefix: str) -> int:
+        """End what begins with a prefix that is a tag of all of it, and reclaim it; returns how many there were."""
+        if not self._has_tags:
+            return await self._cache.delete_prefix(prefix)
+        here = await self._cache.delete_prefix(prefix, in_process=True)
+        await self._cache.invalidate_tags(prefix)
+        return max(here, await self._cache.reclaim(prefix))
 
     def _cache_for(self, text: str) -> TieredCache:
         return self._caches[self._sizes.name(len(text))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aicache.testing._async.batches import BatchChecks, RemainingLifeChecks
 from aicache.testing._async.entries import EntryChecks
-from aicache.testing._async.fleets import FeedChecks, LeaseChecks, TagChecks
+from aicache.testing._async.fleets import FeedChecks, LeaseChecks, ReclaimChecks, TagChecks
 from aicache.testing._async.lives import LifeChecks
 from aicache.testing._async.stores import SharingChecks, StoreChecks
 from aicache.testing._async.use import UseChecks
@@ -25,6 +25,7 @@ class BackendContract(
     LeaseChecks,
     FeedChecks,
     TagChecks,
+    ReclaimChecks,
 ):
     """Subclass it in a test module, say how a backend is made, and pytest runs what applies to it:
 

@@ -1,4 +1,4 @@
-"""What must hold of a store that several processes share: leases, the feed, and versions of tags."""
+"""What must hold of a store that several processes share: leases, the feed, versions of tags, and reclaiming."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import Any
 
 import pytest
 
-from aicache.protocols import SupportsClear, SupportsFeed, SupportsLeases, SupportsMany, SupportsScan, SupportsTags
+from aicache.protocols import (
+    SupportsClear,
+    SupportsFeed,
+    SupportsLeases,
+    SupportsMany,
+    SupportsReclaim,
+    SupportsScan,
+    SupportsTags,
+)
 from aicache.testing._async.harness import Harness, check, opened, overrides
 
-__all__ = ["FeedChecks", "LeaseChecks", "TagChecks"]
+__all__ = ["FeedChecks", "LeaseChecks", "ReclaimChecks", "TagChecks"]
 
 _LONG = 600.0
 _WAIT = 0.02  # seconds that the feed waits for news
@@ -287,3 +295,35 @@ class TagChecks(Harness):
 
     def _now(self) -> float:
         return self.clock() if self.fake_time else time.monotonic()
+
+
+class ReclaimChecks(Harness):
+    """`reclaim`."""
+
+    @check(SupportsReclaim)
+    async def test_what_begins_with_a_prefix_is_reclaimed_and_counted(self, backend: Any) -> None:
+        for key in ("a*:1", "a*:2", "ab:1", "b"):
+            await backend.set(key, b"value")
+        before = backend.reclaimed
+        assert await backend.reclaim("a*:") == 2
+        assert backend.reclaimed - before == 2
+        assert [await backend.get(key) for key in ("a*:1", "a*:2", "ab:1", "b")] == [None, None, b"value", b"value"]
+        assert await backend.reclaim() == 2
+        assert await backend.get("b") is None
+
+    @check(SupportsReclaim, SupportsTags)
+    async def test_a_reclaim_takes_no_version_of_a_tag(self, backend: Any) -> None:
+        created = await backend.tag_versions(["tag"], create=True)
+        await backend.set("key", b"value")
+        assert await backend.reclaim() == 1
+        assert await backend.tag_versions(["tag"]) == created
+
+    @check(SupportsReclaim, SupportsFeed, when=overrides("make_peer"))
+    async def test_a_reclaim_is_not_told(self, backend: Any) -> None:
+        async with AsyncExitStack() as stack:
+            peer = await opened(stack, self.make_peer())
+            await peer.set("key", b"value")
+            position = (await backend.follow(None, _WAIT)).position
+            assert await peer.reclaim("k") == 1
+        heard = await backend.follow(position, _WAIT)
+        assert (heard.keys, heard.is_whole) == ([], True)

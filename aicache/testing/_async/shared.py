@@ -22,7 +22,7 @@ Keys: TypeAlias = set[str]
 
 
 class SharedStore:
-    """Stands for a server in tests of what happens between processes: it has leases, a feed and tags, as Redis does.
+    """Stands for a server in tests of what happens between processes: it can do what Redis can.
 
         store = SharedStore()
         one, other = TieredCache([MemoryBackend(), store]), TieredCache([MemoryBackend(), store.peer()])
@@ -50,6 +50,7 @@ class SharedStore:
         self._latency = latency
         self._writer = self.shelf.new_writer()
         self._closed = False
+        self.reclaimed = 0
 
     def peer(self) -> Self:
         """The same store as another process has it."""
@@ -101,8 +102,17 @@ class SharedStore:
     async def clear(self) -> None:
         """Forget everything."""
         await self._go()
+        self.reclaimed += len(self.shelf.listed())
         self.shelf.clear(self._writer)
         await self._return()
+
+    async def reclaim(self, prefix: str = "") -> int:
+        """Remove what begins with `prefix`, and tell nobody; how many entries there were."""
+        await self._go()
+        removed = self.shelf.reclaim(prefix)
+        self.reclaimed += removed
+        await self._return()
+        return removed
 
     async def lease(
         self,

@@ -20,6 +20,7 @@ from aicache.protocols import (
     SupportsInfo,
     SupportsLeases,
     SupportsMany,
+    SupportsReclaim,
     SupportsScan,
     SupportsTags,
     SupportsTTL,
@@ -32,7 +33,7 @@ __all__ = ["UseChecks"]
 # All but HasDeadline, which has no verbs of its own to test.
 CAPABILITIES: Final = (
     *(HoldsEntries, SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL),
-    *(SupportsLeases, SupportsFeed, SupportsTags),
+    *(SupportsLeases, SupportsFeed, SupportsTags, SupportsReclaim),
 )
 
 CALLERS: Final = 50

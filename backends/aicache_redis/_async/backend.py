@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from time import monotonic
 from typing import Any, Self
 
 from aicache.errors import UnsupportedError
+from aicache_redis._async.patience import patiently, rest
 from aicache_redis._async.sharing import Sharing
 from aicache_redis._async.ways import way_of
 from aicache_redis._commands import CUT, LOOK, ClusterCommands, Commands
@@ -54,6 +57,8 @@ class RedisBackend(Sharing):
         self._commands = kind(prefix, max_value_bytes, LOOK)  # async-only
         # sync: self._commands = kind(prefix, max_value_bytes)
         self._links = way_of(settings)
+        self.reclaimed = 0
+        """How many entries, and what stood beside them, `clear` and `reclaim` have removed so far."""
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
@@ -125,11 +130,23 @@ class RedisBackend(Sharing):
             await self._unlink_from(start)
         await self._links.write([self._said(is_clear=True)])
 
-    async def _unlink_from(self, start: bytes) -> None:
-        commands = self._commands
+    async def reclaim(self, prefix: str = "") -> int:
+        """Remove what begins with `prefix`, a slice at a time, and tell nobody; returns how many entries there were."""
+        names = self._commands.names
+        before = self.reclaimed
+        await self._unlink_from(names.value(prefix) if prefix else names.prefix, spares_the_rest=True)
+        return self.reclaimed - before
+
+    async def _unlink_from(self, start: bytes, *, spares_the_rest: bool = False) -> None:
+        """`spares_the_rest`: remove values only, and not what stands beside them."""
+        commands, key_of, feed = self._commands, self._commands.names.key, self._commands.names.feed
+        began = monotonic()
         async for names in self._links.slices(lambda cursor: commands.names_from(cursor, start)):
-            doomed = [name for name in names if name != commands.names.feed]
-            await self._links.write(commands.unlinks_of(doomed))  # a slice of SCAN may be longer than it should be
+            doomed = [name for name in names if (key_of(name) is not None if spares_the_rest else name != feed)]
+            if doomed:  # a slice of SCAN may be longer than it should be
+                self.reclaimed += sum(await patiently(partial(self._links.write, commands.unlinks_of(doomed))))
+            await rest(monotonic() - began)
+            began = monotonic()
 
     async def info(self) -> Mapping[str, object]:
         """What the server says of itself, or the masters of a cluster together; how many values were too

@@ -11,9 +11,11 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from aicache.errors import ClosedError
+from aicache_redis._async.patience import patiently
 from aicache_redis._commands import LOOK, MOST_COMMANDS, Command, Look, portions, weight
 from aicache_redis._lanes.lane import Lane
 from aicache_redis._lanes.passed import PassedLane
@@ -84,9 +86,11 @@ class Links:
         """Names, some at a time, of what SCAN lists; a name may come twice."""
         cursor = 0
         while True:
-            ((cursor, names),) = await self.read([command_of(cursor)])
+            ask = partial(self.read, [command_of(cursor)])
+            ((cursor, names),) = await (patiently(ask) if cursor else ask())  # a server that is away is told of at once
             yield names
-            if not int(cursor):
+            cursor = int(cursor)
+            if not cursor:
                 return
 
     async def masters(self) -> list[Links]:

@@ -7,6 +7,7 @@ of a host's name cannot be interrupted.)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from aicache.errors import BackendBusyError, BackendError, ClosedError
@@ -16,6 +17,7 @@ from aicache_redis._pool.deadline import Deadline, timed
 from aicache_redis._pool.pool import Pool
 from aicache_redis._pool.wire import Wire
 from aicache_redis._settings import Settings, check_client, checked, failure_of, imported, is_away
+from aicache_redis._sync.patience import patiently
 
 __all__ = ["Links"]
 
@@ -126,9 +128,11 @@ class Links:
         """Names, some at a time, of what SCAN lists; a name may come twice."""
         cursor = 0
         while True:
-            ((cursor, names),) = self.read([command_of(cursor)])
+            ask = partial(self.read, [command_of(cursor)])
+            ((cursor, names),) = patiently(ask) if cursor else ask()  # a server that is away is told of at once
             yield names
-            if not int(cursor):
+            cursor = int(cursor)
+            if not cursor:
                 return
 
     def masters(self) -> list[Links]:

@@ -190,3 +190,34 @@ class ListsTags(SharedStore):
 class TestListsTags(SharedSuite):
     kind = ListsTags
     caught_by = "test_versions_are_no_keys"
+
+
+class TellsOfReclaims(SharedStore):
+    async def reclaim(self, prefix: str = "") -> int:
+        return await self.delete_many([key for key in self.shelf.listed() if key.startswith(prefix)])
+
+
+class TestTellsOfReclaims(SharedSuite):
+    kind = TellsOfReclaims
+    caught_by = "test_a_reclaim_is_not_told"
+
+
+class ReclaimsVersions(SharedStore):
+    async def reclaim(self, prefix: str = "") -> int:
+        self.shelf._versions.clear()
+        return await super().reclaim(prefix)
+
+
+class TestReclaimsVersions(SharedSuite):
+    kind = ReclaimsVersions
+    caught_by = "test_a_reclaim_takes_no_version_of_a_tag"
+
+
+class ReclaimsUncounted(SharedStore):
+    async def reclaim(self, prefix: str = "") -> int:
+        return self.shelf.reclaim(prefix)
+
+
+class TestReclaimsUncounted(SharedSuite):
+    kind = ReclaimsUncounted
+    caught_by = "test_what_begins_with_a_prefix_is_reclaimed_and_counted"

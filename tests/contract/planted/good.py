@@ -17,6 +17,7 @@ from aicache.protocols import (
     SupportsInfo,
     SupportsLeases,
     SupportsMany,
+    SupportsReclaim,
     SupportsScan,
     SupportsTags,
     SupportsTTL,
@@ -128,7 +129,7 @@ class SharedSuite(BackendContract):
     fake_time = True
     capabilities = (
         *(SupportsClear, SupportsMany, SupportsScan, SupportsTTL),
-        *(SupportsLeases, SupportsFeed, SupportsTags),
+        *(SupportsLeases, SupportsFeed, SupportsTags, SupportsReclaim),
     )
     kind: type[SharedStore] = SharedStore
 
