@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import random
 import sys
 from contextlib import contextmanager
@@ -141,3 +142,22 @@ def test_no_simulated_policy_has_more_hits_than_there_are_and_a_large_cache_has_
     if policy != "lru":  # each was made to keep more than LRU where few are asked for often and many once
         mixed = [key for number in range(3_000) for key in (rng.randrange(40), 1_000 + number)]
         assert simulated(mixed, 50) > policies.lru(mixed, 50)
+
+
+@pytest.fixture(scope="module")
+def why():
+    with loaded("reasons") as module:
+        yield module
+
+
+def test_each_goal_of_which_a_bar_was_missed_is_told_once_with_its_reason(why):
+    rows = [{"goal": goal, "is_met": is_met} for goal, is_met in [("8", False), ("8", False), ("3", True), ("2", None)]]
+    said = why.reasons(rows)
+    assert said.startswith("- **8**: ")
+    assert said.count("**") == 2
+    assert why.reasons([{"goal": "8", "is_met": True}]) == "None is missed."
+
+
+def test_a_bar_that_the_published_run_missed_has_been_looked_into(why):
+    goals = json.loads((BENCHMARKS / "results.json").read_text(encoding="utf-8"))["goals"]
+    assert {row["goal"] for row in goals if row["is_met"] is False} <= set(why.REASONS)
