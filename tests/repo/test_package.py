@@ -79,7 +79,7 @@ def texts() -> Iterator[tuple[str, str]]:
     paths = [path for tree in TREES for path in (ROOT / tree).rglob("*") if "__pycache__" not in path.parts]
     paths += [path for path in ROOT.iterdir() if path.suffix in (".md", ".toml") or path.name.startswith(".git")]
     for path in sorted(paths):
-        if path.is_file() and ".venv" not in path.parts:
+        if path.is_file() and not {".git", ".venv"} & {*path.parts}:  # a worktree has a file for the first
             try:
                 yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
             except UnicodeDecodeError:
