@@ -80,7 +80,7 @@ def texts() -> Iterator[tuple[str, str]]:
     paths += [path for path in ROOT.iterdir() if path.suffix in (".md", ".toml") or path.name.startswith(".git")]
     paths = [path for path in paths if path.name != ".git"]  # in a worktree it is a file that names a machine's folder
     for path in sorted(paths):
-        if path.is_file() and ".venv" not in path.parts:
+        if path.is_file() and not {".git", ".venv"} & {*path.parts}:  # a worktree has a file for the first
             try:
                 yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
             except UnicodeDecodeError:

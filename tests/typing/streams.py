@@ -45,7 +45,7 @@ async def use(cache: TieredCache) -> None:
     assert_type(cache.stream("k", pieces), AsyncGenerator[dict[str, int], None])
     async for chunk in cache.stream("k", generate, keep=keep, ttl=None, policy=Policy(ttl=60), pacing="recorded"):
         assert_type(chunk, str)
-    await cache.stream("k", generate).aclose()
+    await cache.stream("k", generate, on_hit=lambda tier: assert_type(tier, str)).aclose()
     cache.stream("k", generate, keep=keep_numbers)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
     cache.stream("k", generate, pacing="slow")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     cache.stream("k", 42)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

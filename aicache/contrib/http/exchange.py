@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aicache.ai.usage import Usage
 from aicache.contrib.http.events import Events
-from aicache.contrib.http.heads import Head, RawHeader, as_texts, kept_headers, passed_headers, usage_chunk
+from aicache.contrib.http.heads import Head, RawHeader, kept_headers, passed_headers, usage_chunk
 from aicache.contrib.http.plain import parsed
 from aicache.contrib.http.reading import Reader
 from aicache.contrib.http.rules import Asked, Rule
@@ -51,9 +51,8 @@ class Exchange:
     def begin(self, response: Any, created: float) -> None:
         """The answer has begun, to what was asked at `created`, in seconds since the epoch."""
         self.response = response
-        headers = as_texts(response.headers.raw)
-        self.is_encoded = any(name == "content-encoding" for name, _ in headers)
-        self.play(Head(response.status_code, kept_headers(headers), created))
+        self.is_encoded = "content-encoding" in response.headers
+        self.play(Head(response.status_code, kept_headers(response.headers.raw), created))
 
     def play(self, head: Head) -> None:
         """An answer with this head has begun, which may be one that was kept."""

@@ -18,7 +18,6 @@ __all__ = [
     "Header",
     "RawHeader",
     "as_bytes",
-    "as_texts",
     "body_of",
     "head_in",
     "head_of",
@@ -123,21 +122,23 @@ def body_of(chunks: Sequence[object]) -> list[bytes]:
     return [chunk for chunk in chunks if isinstance(chunk, bytes)]
 
 
-def as_texts(raw: Iterable[RawHeader]) -> list[Header]:
-    """Headers as they come over the wire, in which any byte may be; names in lower case."""
-    return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
-
-
 def as_bytes(headers: Iterable[Header]) -> list[RawHeader]:
-    """The same the other way round."""
+    """Headers as they go over the wire."""
     return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
 
 
-def kept_headers(headers: Iterable[Header]) -> list[Header]:
-    """Those that are still true of the answer when somebody else gets it later: not who asked, when, and what was left
-    to him, and not how the body came over the wire, since it is kept decoded.
+def kept_headers(raw: Iterable[RawHeader]) -> list[Header]:
+    """Of the headers as they come over the wire, in which any byte may be, those that are still true of the answer when
+    somebody else gets it later: not who asked, when, and what was left to him, and not how the body came, since it is
+    kept decoded.
     """
-    return [pair for pair in headers if pair[0] not in _DROPPED and "ratelimit" not in pair[0].replace("-", "")]
+    return [(kept, value.decode("latin-1")) for name, value in raw if (kept := _kept_name(name)) is not None]
+
+
+@lru_cache(maxsize=512)  # providers send some dozens, the same with each answer
+def _kept_name(name: bytes) -> str | None:
+    text = name.decode("latin-1").lower()
+    return None if text in _DROPPED or "ratelimit" in text.replace("-", "") else text
 
 
 def passed_headers(raw: list[RawHeader], *, was_encoded: bool) -> list[RawHeader]:
