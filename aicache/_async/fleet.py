@@ -60,7 +60,7 @@ class Fleet:
         self._chain.counters.waits += len(waiting)
         until = None if policy.hard_timeout is None else self._clock() + policy.hard_timeout
         for pause in pauses(self._random):
-            await self._sleep(pause)
+            await self._pause(waiting, pause)
             items.update(await self._chain.look_again(waiting, granted, lease))
             if tier.guard.is_failing:
                 lease.elsewhere.clear()  # nobody can say who loads: this one does
@@ -69,6 +69,14 @@ class Fleet:
                 return
             if until is not None and self._clock() >= until:
                 raise LoadTimeoutError(f"another process takes longer than hard_timeout={policy.hard_timeout:g} s")
+
+    async def _pause(self, keys: Sequence[str], seconds: float) -> None:
+        """Wait until one of the keys is said to be there, for so many seconds at most: what is told may be lost."""
+        hearing = self._chain.hearing
+        if hearing is not None and hearing.is_current:
+            await hearing.wakes.wait(keys, seconds)
+        else:
+            await self._sleep(seconds)
 
     @asynccontextmanager
     async def holding(self, lease: Lease | None) -> AsyncGenerator[None]:

@@ -17,6 +17,7 @@ from aicache._async.beside import Beside
 from aicache._async.entries import EntryTier
 from aicache._async.primitives import bounded
 from aicache._async.tiers import ByteTier
+from aicache._async.wakes import Wakes
 from aicache._kernel.fence import Fence
 from aicache._kernel.following import Following
 from aicache.protocols import HasDeadline, supports
@@ -57,6 +58,7 @@ class Hearing:
         self.wants_own = False  # as if another process had done what is done here
         self.losses = 0
         self.silences = 0
+        self.wakes = Wakes()
         self._ask_at = 0.0
         _all.add(self)
         self._deafened()
@@ -96,6 +98,8 @@ class Hearing:
                 tier.drop_tagged(heard.tags)
         else:
             self._lose_everything(begins=begins)
+        if heard.filled:
+            self.wakes.wake(heard.filled)
         if asked_at >= self._ask_at:
             self._ask_at = asked_at + _REMEMBERED
             self._tier.versions.forget(None)

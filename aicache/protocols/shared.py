@@ -108,19 +108,21 @@ class Heard(NamedTuple):
     """What a feed says.
 
     `position`: where to go on. `keys`, `tags`: what was written or forgotten since the position that was given.
-    `is_whole`: False where some may be missing, or everything was forgotten.
+    `is_whole`: False where some may be missing, or everything was forgotten. `filled`: what a holder of a lock has
+    stored, or given up, for those who wait for it; a store need not tell.
     """
 
     position: str
     keys: list[str]
     tags: list[str]
     is_whole: bool
+    filled: Sequence[str] = ()
 
 
 @runtime_checkable
 class SupportsFeed(Protocol):
-    """The store tells every process of what any of them sets, deletes, clears or invalidates; what `fill` stores it
-    does not tell.
+    """The store tells every process of what any of them sets, deletes, clears or invalidates. What `fill` stores is no
+    news to memory; where a holder was given, who waits may be told (`Heard.filled`).
 
     A notice is there before the call that caused it returns.
     """

@@ -18,6 +18,9 @@ __all__ = ["Shelf"]
 
 KEPT_NOTICES: Final = 10_000
 _CLEAR: Final = "clear"
+_FILLED: Final = "filled"
+
+_KINDS: Final = ("key", "tag", _FILLED, _CLEAR)
 
 T = TypeVar("T")
 
@@ -176,6 +179,11 @@ class Shelf:
             self._number += 1
             self._notices.append(_Notice(self._number, writer, kind, name))
 
+    def tell_of_fills(self, writer: int, keys: Iterable[str]) -> None:
+        """A holder has stored these, or given them up."""
+        with self._lock:
+            self._tell(writer, _FILLED, keys)
+
     def has_news(self, position: str) -> bool:
         """Whether anything happened after it."""
         return position != f"{self._epoch}:{self._number}"
@@ -187,9 +195,9 @@ class Shelf:
             epoch, _, number = (position or ":0").partition(":")
             new = [notice for notice in self._notices if notice.number > int(number)]
             said = [notice for notice in new if notice.writer != without]
-            kinds = {kind: [notice.name for notice in said if notice.kind == kind] for kind in ("key", "tag", _CLEAR)}
+            kinds = {kind: [notice.name for notice in said if notice.kind == kind] for kind in _KINDS}
             is_whole = epoch == self._epoch and len(new) == self._number - int(number) and not kinds[_CLEAR]
-            return Heard(now, kinds["key"], kinds["tag"], is_whole)
+            return Heard(now, kinds["key"], kinds["tag"], is_whole, kinds[_FILLED])
 
     # -- tags
 

@@ -43,6 +43,7 @@ _WRITER: Final = b"w"  # each entry's first field: who wrote it
 _KEY: Final = b"k"
 _TAG: Final = b"t"
 _CLEAR: Final = b"c"
+_FILLED: Final = b"f"
 
 
 class Step:
@@ -141,11 +142,18 @@ def release(names: Names, key: str, holder: bytes) -> Step:
 
 
 def notice(
-    names: Names, writer: bytes, *, keys: Iterable[str] = (), tags: Iterable[str] = (), is_clear: bool = False
+    names: Names,
+    writer: bytes,
+    *,
+    keys: Iterable[str] = (),
+    tags: Iterable[str] = (),
+    filled: Iterable[str] = (),
+    is_clear: bool = False,
 ) -> Command:
     """Tell every process."""
     said = [part for key in keys for part in (_KEY, encoded(key))]
     said += [part for tag in tags for part in (_TAG, encoded(tag))]
+    said += [part for key in filled for part in (_FILLED, encoded(key))]
     if is_clear:
         said += [_CLEAR, b""]
     return ("XADD", names.feed, "MAXLEN", "~", KEPT_NOTICES, "*", _WRITER, writer, *said)
@@ -188,12 +196,12 @@ def heard(position: str, replies: Sequence[Any], without: bytes | None) -> Heard
     entries: Sequence[Any] = streams[0][1] if streams else ()
     newest = entries[-1][0].decode() if entries else position
     is_whole = bool(oldest) and _order(oldest[0][0].decode()) <= _order(position)
-    said: dict[bytes, list[str]] = {_KEY: [], _TAG: [], _CLEAR: []}
+    said: dict[bytes, list[str]] = {_KEY: [], _TAG: [], _FILLED: [], _CLEAR: []}
     for _, fields in entries:
         if fields[1] != without:
             for kind, name in zip(fields[2::2], fields[3::2], strict=True):
                 said[kind].append(name.decode("utf-8", "surrogatepass"))
-    return Heard(newest, said[_KEY], said[_TAG], is_whole and not said[_CLEAR])
+    return Heard(newest, said[_KEY], said[_TAG], is_whole and not said[_CLEAR], said[_FILLED])
 
 
 def _order(entry: str) -> tuple[int, int]:

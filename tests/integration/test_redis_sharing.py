@@ -176,7 +176,7 @@ async def test_what_one_does_another_hears(build, verb):
     await call(other)
     heard = await follower.follow(begun.position, WAIT)
     assert (heard.keys, heard.tags, heard.is_whole) == (keys, [], True)
-    assert (await follower.follow(heard.position, WAIT))[1:] == ([], [], True)
+    assert (await follower.follow(heard.position, WAIT))[1:] == ([], [], True, [])
 
 
 async def test_a_clear_is_heard_as_the_loss_of_everything(build):
@@ -200,6 +200,19 @@ async def test_a_fill_is_not_told(build, raw, redis_prefix):
     begun = await follower.follow(None, WAIT)
     assert await other.fill({"k": (b"v", None, b"token")}) == {"k"}
     assert (await follower.follow(begun.position, WAIT)).keys == []
+
+
+async def test_a_holder_that_has_filled_or_given_up_is_told_of_to_those_who_wait(build, raw, redis_prefix):
+    follower, other = build(), build()
+    for end in ("fill", "release"):
+        token = (await other.lease(["k"], seconds=10, holder="one", lock=5))["k"].token
+        begun = await follower.follow(None, WAIT)
+        if end == "fill":
+            assert await other.fill({"k": (b"v", None, token)}, holder="one") == {"k"}
+        else:
+            await other.release(["k"], holder="one")
+        assert (await follower.follow(begun.position, WAIT))[1:] == ([], [], True, ["k"])
+        raw.delete(redis_prefix + "k")
 
 
 async def test_a_feed_that_was_lost_is_heard_as_the_loss_of_everything(build, raw, redis_prefix):

@@ -10,6 +10,7 @@ from aicache import Policy, TieredCache
 from aicache.errors import LoadTimeoutError
 from aicache.testing import SharedStore
 from aicache.testing.virtual_time import run
+from aicache_memory import MemoryBackend
 
 LEASE = 1.0
 POLL = 0.125  # the longest pause between two looks
@@ -277,3 +278,41 @@ def test_what_a_wait_for_many_found_is_kept_when_it_ends_too_late():
         slow.cancel()
 
     with_processes(body)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_who_hears_the_feed_is_told_when_the_load_of_another_process_has_ended(fails):
+    """Not at the next look, which is up to an eighth of a second away."""
+
+    async def main():
+        now = asyncio.get_running_loop().time
+        store, policy = SharedStore(clock=now), Policy(ttl=600, lease=LEASE)
+        caches = [
+            TieredCache([MemoryBackend(clock=now), peer], policy=policy, clock=now, wall_clock=now)
+            for peer in (store, store.peer())
+        ]
+        ended = []
+
+        async def load():
+            await asyncio.sleep(1.0)
+            ended.append(now())
+            if fails and len(ended) == 1:
+                raise ConnectionError("the provider is down")
+            return "made"
+
+        async def ask(cache):
+            return await cache.get_or_set("k", load), now()
+
+        for cache in caches:
+            await cache.get("another key")  # it hears
+        first = asyncio.ensure_future(ask(caches[0]))
+        await asyncio.sleep(0.3)
+        value, at = await ask(caches[1])
+        assert value == "made"
+        assert at - ended[0] < 0.02 + fails  # where the first has failed, the second loads for a second
+        assert len(ended) == 1 + fails
+        assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], ConnectionError) is fails
+        for cache in caches:
+            await cache.aclose()
+
+    run(main())

@@ -107,7 +107,7 @@ async def test_no_other_process_is_told(monkeypatch):
     async with await filled(store) as cache:
         position = (await store.follow(None, 0)).position
         await cache.reclaim("k:")
-        assert await store.follow(position, 0, own=True) == (position, [], [], True)
+        assert await store.follow(position, 0, own=True) == (position, [], [], True, [])
 
 
 async def test_where_a_store_cannot_the_keys_are_deleted_one_by_one(flavour):

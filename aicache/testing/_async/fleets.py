@@ -240,6 +240,18 @@ class FeedChecks(Harness):
         heard = await backend.follow(position, _WAIT)
         assert (heard.keys, heard.tags) == ([], ["tag"])
 
+    @check(SupportsLeases, SupportsFeed, when=overrides("make_peer"))
+    async def test_a_fill_by_a_holder_is_no_news_of_a_key(self, backend: Any) -> None:
+        """Who waits may be told of it apart (`filled`); memory is not to drop what has just been loaded."""
+        position = (await backend.follow(None, _WAIT)).position
+        async with AsyncExitStack() as stack:
+            peer = await opened(stack, self.make_peer())
+            token = await _token(peer, holder="one", lock=_LONG)
+            assert await peer.fill({"key": (b"value", None, token)}, holder="one") == {"key"}
+        heard = await backend.follow(position, _WAIT)
+        assert (heard.keys, heard.tags, heard.is_whole) == ([], [], True)
+        assert list(heard.filled) in ([], ["key"])
+
 
 class TagChecks(Harness):
     """`tag_versions`, `tag_ages` and `invalidate_tags`."""

@@ -137,6 +137,8 @@ class SharedStore:
         stored = {
             key for key, (value, ttl, token) in entries.items() if self.shelf.fill(key, value, ttl, token, holder)
         }
+        if holder is not None:
+            self.shelf.tell_of_fills(self._writer, stored)
         await self._return()
         return stored
 
@@ -152,6 +154,7 @@ class SharedStore:
         await self._go()
         for key in keys:
             self.shelf.release(key, holder)
+        self.shelf.tell_of_fills(self._writer, keys)
         await self._return()
 
     async def leased(self, prefix: str = "") -> AsyncIterator[str]:

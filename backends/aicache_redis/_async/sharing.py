@@ -83,11 +83,13 @@ class Sharing:
         """Store each value for its ttl while its token stands; returns the keys that were stored."""
         commands, names, owner = self._commands, self._commands.names, leases.holder_of(holder)
         sets = [(token, commands.set(key, value, ttl)) for key, (value, ttl, token) in entries.items()]
-        replies = await self._run([leases.fill(names, token, owner, store) for token, store in sets])
+        told = [self._said(filled=entries)] if owner else []  # somebody may be waiting
+        replies = await self._run([leases.fill(names, token, owner, store) for token, store in sets], told)
         if replies is None:
             replies = [
                 await self._links.guarded(*leases.fill_in_steps(names, token, owner, store)) for token, store in sets
             ]
+            await self._links.write(told)
         return {key for key, stored in zip(entries, replies, strict=True) if stored}
 
     async def renew(self, keys: Sequence[str], *, holder: str, lock: float) -> set[str]:
@@ -99,7 +101,7 @@ class Sharing:
     async def release(self, keys: Sequence[str], *, holder: str) -> None:
         """Give back the locks that this holder has."""
         owner, names = leases.holder_of(holder), self._commands.names
-        await self._owned([leases.release(names, key, owner) for key in keys])
+        await self._owned([leases.release(names, key, owner) for key in keys], [self._said(filled=keys)])
 
     async def leased(self, prefix: str = "") -> AsyncIterator[str]:
         """Each key that begins with `prefix` and has a token, at least once."""
@@ -109,21 +111,22 @@ class Sharing:
                 if key is not None and key.startswith(prefix):
                     yield key
 
-    async def _owned(self, steps: Sequence[Step]) -> list[Any]:
-        replies = await self._run(steps)
-        return (
-            [await self._links.guarded(*leases.owned_in_steps(step)) for step in steps] if replies is None else replies
-        )
+    async def _owned(self, steps: Sequence[Step], told: Sequence[Command] = ()) -> list[Any]:
+        replies = await self._run(steps, told)
+        if replies is None:
+            replies = [await self._links.guarded(*leases.owned_in_steps(step)) for step in steps]
+            await self._links.write(told)
+        return replies
 
-    async def _run(self, steps: Sequence[Step]) -> list[Any] | None:
-        """The replies of scripts; None where the server denies them."""
+    async def _run(self, steps: Sequence[Step], told: Sequence[Command] = ()) -> list[Any] | None:
+        """The replies of scripts, after which is `told` what they did; None where the server denies them."""
         if not self._has_scripts or not steps:
             return None if steps else []
         try:
-            return await self._links.write([step.by_digest() for step in steps])
+            return (await self._links.write([*(step.by_digest() for step in steps), *told]))[: len(steps)]
         except BackendError as error:
             if leases.is_unknown(error.__cause__):
-                return await self._links.write([step.whole() for step in steps])
+                return (await self._links.write([*(step.whole() for step in steps), *told]))[: len(steps)]
             if not leases.is_denied(error.__cause__):
                 raise
             self._has_scripts = False
@@ -154,8 +157,16 @@ class Sharing:
             pid, writer = self._writer = os.getpid(), os.urandom(8)
         return writer
 
-    def _said(self, *, keys: Iterable[str] = (), tags: Iterable[str] = (), is_clear: bool = False) -> Command:
-        return leases.notice(self._commands.names, self._writer_now(), keys=keys, tags=tags, is_clear=is_clear)
+    def _said(
+        self,
+        *,
+        keys: Iterable[str] = (),
+        tags: Iterable[str] = (),
+        filled: Iterable[str] = (),
+        is_clear: bool = False,
+    ) -> Command:
+        names, writer = self._commands.names, self._writer_now()
+        return leases.notice(names, writer, keys=keys, tags=tags, filled=filled, is_clear=is_clear)
 
     # -- what is written and forgotten, with what goes with it
 
