@@ -96,7 +96,10 @@ def _is_more_text(data: str) -> bool:
     """Whether a chunk says nothing new once there is some text; seen without parsing it, since most chunks are such."""
     if '"finish_reason":null' not in data and '"finish_reason": null' not in data:
         return False
-    return data.endswith("}") and not any(word in data for word in _OF_INTEREST)
+    for word in _OF_INTEREST:  # for each chunk of a stream, so without a generator
+        if word in data:
+            return False
+    return data.endswith("}")
 
 
 def _asks(body: dict[str, Any]) -> Asked:
