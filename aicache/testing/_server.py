@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -20,6 +21,8 @@ from aicache.errors import ConfigurationError
 __all__ = ["RedisServer", "free_port", "server_binary", "until"]
 
 _PATIENCE = 30.0
+_given: set[int] = set()
+_lock = threading.Lock()
 
 
 def server_binary() -> str | None:
@@ -168,15 +171,21 @@ def until(is_so: Callable[[], bool], otherwise: str) -> None:
 
 
 def free_port(*, with_bus: bool = False) -> int:
-    """One that is free; `with_bus`: and so is the one that a node of a cluster takes beside it, 10,000 above."""
+    """One that is free; `with_bus`: and so is the one that a node of a cluster takes beside it, 10,000 above.
+
+    No port is given twice: until its server has started the system takes it for free.
+    """
     while True:
         with socket.socket() as probe, socket.socket() as bus:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
-            if not with_bus:
-                return port
+            taken = {port, port + 10_000} if with_bus else {port}
             try:
-                bus.bind(("127.0.0.1", port + 10_000))
+                if with_bus:
+                    bus.bind(("127.0.0.1", port + 10_000))
             except (OSError, OverflowError):
                 continue
-            return port
+        with _lock:
+            if taken.isdisjoint(_given):
+                _given.update(taken)
+                return port
