@@ -201,7 +201,8 @@ def heard(position: str, replies: Sequence[Any], without: bytes | None) -> Heard
         if fields[1] != without:
             for kind, name in zip(fields[2::2], fields[3::2], strict=True):
                 said[kind].append(name.decode("utf-8", "surrogatepass"))
-    return Heard(newest, said[_KEY], said[_TAG], is_whole and not said[_CLEAR], said[_FILLED])
+    filled = list(dict.fromkeys(said[_FILLED]))  # told twice by who had to send a script whole
+    return Heard(newest, said[_KEY], said[_TAG], is_whole and not said[_CLEAR], filled)
 
 
 def _order(entry: str) -> tuple[int, int]:
