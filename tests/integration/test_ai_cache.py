@@ -405,6 +405,17 @@ async def test_a_pattern_finds_texts_where_they_are_shown(make):
     assert await cache.lookup("about dogs", "qa", {}) is not None
 
 
+async def test_each_answer_that_is_forgotten_is_counted_once_wherever_it_is(make):
+    cache = make(
+        text_size_tiers={"small": 10, "large": 100}, placement={"small": ["memory"], "large": ["memory", "redis"]}
+    )
+    for length in (5, 50, 500):  # in memory alone, in both, in Redis alone
+        await cache.cache_response("t" * length, "qa", {}, length)
+    await cache.cache_response("t" * 500, "sum", {}, 0)
+    assert await cache.invalidate_by_operation("qa") == 3
+    assert await cache.invalidate_all() == 1
+
+
 async def test_everything_is_forgotten_of_this_namespace_alone(make, raw, namespace):
     cache, other = make(), make(namespace="o" + namespace[1:])
     await fill(cache)

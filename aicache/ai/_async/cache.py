@@ -13,7 +13,7 @@ from aicache._async.primitives import call
 from aicache._async.tiered import TieredCache
 from aicache._kernel.checks import check_factory
 from aicache._kernel.checkup import Checkup
-from aicache.ai._async.inspection import memory_stats, shared_stats
+from aicache.ai._async.inspection import keys_in, memory_stats, shared_stats
 from aicache.ai._async.opening import opened
 from aicache.ai.answers import Answer, told
 from aicache.ai.kept import UsageOf, check_usage, judging_responses, kept, kept_outcome, used
@@ -108,7 +108,8 @@ class AIResponseCache:
         )
         backends = self._cache.backends()
         own = {name: supports(backend, HoldsEntries) for name, backend in backends.items()}
-        self._memory = next((backends[name] for name in own if own[name]), None)
+        self._memories = [backends[name] for name in own if own[name]]
+        self._memory = next(iter(self._memories), None)
         self._shared = next((backends[name] for name in reversed(own) if not own[name]), None)
         placed = self._sizes.placed(placement, list(own), list(own.values()))
         self._caches = {name: self._cache.only(*[list(own)[at] for at in held]) for name, held in placed.items()}
@@ -418,9 +419,10 @@ class AIResponseCache:
         """End what begins with a prefix that is a tag of all of it, and reclaim it; returns how many there were."""
         if not self._has_tags:
             return await self._cache.delete_prefix(prefix)
-        here = await self._cache.delete_prefix(prefix, in_process=True)
+        here = await keys_in(self._memories, prefix)
         await self._cache.invalidate_tags(prefix)
-        return max(here, await self._cache.reclaim(prefix))
+        await self._cache.delete_many(here)  # from the shared tier too, so that none is counted twice
+        return len(here) + await self._cache.reclaim(prefix)
 
     def _cache_for(self, text: str) -> TieredCache:
         return self._caches[self._sizes.name(len(text))]

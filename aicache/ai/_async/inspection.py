@@ -1,14 +1,15 @@
-"""Asks the tiers what they hold of one cache. It never raises: what cannot be told is None."""
+"""Asks the tiers what they hold of one cache. The figures never raise: what cannot be told is None."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, cast
 
 from aicache.ai.stats import MemoryStats, SharedStats
 from aicache.errors import BackendTimeoutError, BackendUnavailableError
 from aicache.protocols import SupportsInfo, SupportsScan, supports
 
-__all__ = ["memory_stats", "shared_stats"]
+__all__ = ["keys_in", "memory_stats", "shared_stats"]
 
 
 async def shared_stats(backend: Any, prefix: str) -> SharedStats:
@@ -53,8 +54,18 @@ async def memory_stats(backend: Any, prefix: str) -> MemoryStats:
     }
 
 
+async def keys_in(backends: Iterable[Any], prefix: str) -> list[str]:
+    """The keys that begin with `prefix`, in any of these that can list them."""
+    found = {key for backend in backends if supports(backend, SupportsScan) for key in await _keys(backend, prefix)}
+    return list(found)
+
+
 async def _count(backend: Any, prefix: str) -> int:
-    return len({key async for key in backend.scan(prefix)})
+    return len(set(await _keys(backend, prefix)))
+
+
+async def _keys(backend: Any, prefix: str) -> list[str]:
+    return [key async for key in backend.scan(prefix)]
 
 
 def _status(error: Exception) -> Literal["unavailable", "error"]:
