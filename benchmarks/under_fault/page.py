@@ -53,7 +53,8 @@ def renew(folder: Path, rows: Sequence[Row], found: dict[str, dict[str, Any]], *
     last = json.loads((folder / "faults.json").read_text(encoding="utf-8"))
     if last["quick"] != is_quick:
         raise SystemExit(f"the last whole run had quick={last['quick']}: renew its rows in the same form, or run all")
-    last["rows"] |= found
+    names = {row.name for row in rows}
+    last["rows"] = {name: said for name, said in last["rows"].items() if name in names} | found
     last["renewed"] |= dict.fromkeys(found, versions()["aicache"])
     _write(folder, [row for row in rows if row.name in last["rows"]], last)
 
