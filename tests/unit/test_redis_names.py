@@ -45,12 +45,12 @@ def replies(*entries, oldest="1-0"):
 
 def test_a_feed_says_what_happened_and_where_to_go_on():
     said = heard("5-0", replies(entry(6, b"k", b"a", b"t", b"x"), entry(9, b"k", b"b")), None)
-    assert said == ("9-0", ["a", "b"], ["x"], True)
-    assert heard("5-0", replies(), None) == ("5-0", [], [], True)
+    assert said == ("9-0", ["a", "b"], ["x"], True, [])
+    assert heard("5-0", replies(), None) == ("5-0", [], [], True, [])
 
 
 def test_what_one_writer_did_can_be_left_out():
-    assert heard("5-0", replies(entry(6, b"k", b"a")), b"me") == ("6-0", [], [], True)
+    assert heard("5-0", replies(entry(6, b"k", b"a")), b"me") == ("6-0", [], [], True, [])
 
 
 @pytest.mark.parametrize("oldest", ["5-1", "6-0", "", "10-0"])
