@@ -140,13 +140,16 @@ class RedisBackend(Sharing):
     async def _unlink_from(self, start: bytes, *, spares_the_rest: bool = False) -> None:
         """`spares_the_rest`: remove values only, and not what stands beside them."""
         commands, key_of, feed = self._commands, self._commands.names.key, self._commands.names.feed
-        began = monotonic()
+        took, began = 0.0, monotonic()
         async for names in self._links.slices(lambda cursor: commands.names_from(cursor, start)):
+            found = monotonic() - began
+            if took:  # not after the last one, when nobody would be kept waiting
+                await rest(took)
+            began = monotonic()
             doomed = [name for name in names if (key_of(name) is not None if spares_the_rest else name != feed)]
             if doomed:  # a slice of SCAN may be longer than it should be
                 self.reclaimed += sum(await patiently(partial(self._links.write, commands.unlinks_of(doomed))))
-            await rest(monotonic() - began)
-            began = monotonic()
+            took, began = found + monotonic() - began, monotonic()
 
     async def info(self) -> Mapping[str, object]:
         """What the server says of itself, or the masters of a cluster together; how many values were too
