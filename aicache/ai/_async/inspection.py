@@ -54,18 +54,17 @@ async def memory_stats(backend: Any, prefix: str) -> MemoryStats:
     }
 
 
-async def keys_in(backends: Iterable[Any], prefix: str) -> list[str]:
+async def keys_in(backends: Iterable[Any], prefix: str) -> set[str]:
     """The keys that begin with `prefix`, in any of these that can list them."""
-    found = {key for backend in backends if supports(backend, SupportsScan) for key in await _keys(backend, prefix)}
-    return list(found)
+    return {key for backend in backends if supports(backend, SupportsScan) for key in await _keys(backend, prefix)}
 
 
 async def _count(backend: Any, prefix: str) -> int:
-    return len(set(await _keys(backend, prefix)))
+    return len(await _keys(backend, prefix))
 
 
-async def _keys(backend: Any, prefix: str) -> list[str]:
-    return [key async for key in backend.scan(prefix)]
+async def _keys(backend: Any, prefix: str) -> set[str]:
+    return {key async for key in backend.scan(prefix)}
 
 
 def _status(error: Exception) -> Literal["unavailable", "error"]:

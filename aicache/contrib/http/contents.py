@@ -45,8 +45,13 @@ def _without(value: Any, steps: list[str | int], contents: list[Content]) -> Any
 
 def _content(value: str, *, is_data: bool) -> tuple[str, int, str] | None:
     """Its kind, size and digest; None where it is no base64 from end to end: then it is what it is."""
-    head, found, text = value.partition(";base64,") if value.startswith("data:") else ("", "", value)
-    if not (found or (is_data and text is value)):
+    if value.startswith("data:"):
+        head, found, text = value.partition(";base64,")
+        if not found:
+            return None
+    elif is_data:
+        head, text = "", value
+    else:
         return None
     try:
         data = b64decode(text, validate=True)
