@@ -26,6 +26,7 @@ class Telling:
     _wall_clock: Callable[[], float]
     _clock: Callable[[], float]
     _sleep: Callable[[float], Awaitable[None]]
+    _check_open: Callable[[], None]
     _checkup: Checkup | None = None
 
     def backends(self) -> dict[str, Any]:
@@ -65,6 +66,3 @@ class Telling:
         if self._checkup is not None:
             lines.append(f"   {self._checkup.in_words()}")
         return "\n".join(lines)
-
-    def _check_open(self) -> None:
-        raise NotImplementedError
