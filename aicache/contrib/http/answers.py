@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aicache.contrib.http.heads import RawHeader
-from aicache.contrib.http.library import Library
+from aicache.contrib.http.libraries import Library
 
 __all__ = ["FailedError", "absent", "failed", "labelled"]
 

@@ -6,7 +6,7 @@ from aicache.contrib.http._async.body import Body as AsyncBody
 from aicache.contrib.http._async.transport import Transport as AsyncTransport
 from aicache.contrib.http._sync.body import Body
 from aicache.contrib.http._sync.transport import Transport
-from aicache.contrib.http.library import Library
+from aicache.contrib.http.libraries import Library
 from aicache.errors import MissingExtraError
 
 try:

@@ -22,7 +22,7 @@ from aicache.contrib.http.desk import Desk, Plan, TransportStats
 from aicache.contrib.http.exchange import Exchange
 from aicache.contrib.http.heads import Head, as_bytes, body_of, head_in
 from aicache.contrib.http.keys import sent
-from aicache.contrib.http.library import Library
+from aicache.contrib.http.libraries import Library
 from aicache.contrib.http.providers import PROVIDERS
 from aicache.contrib.http.rules import Rule
 from aicache.contrib.http.storing import StorePolicy
