@@ -305,7 +305,7 @@ async def test_many_small_writes_at_once_are_as_good_as_a_large_one():
         tasks = [asyncio.create_task(backend.set(f"k{number}", bytes(8000))) for number in range(20)]
         await heard(lambda: server.commands and server.commands[0][-1][0] == b"ECHO")
         before = sum(command[0] == b"SET" for command in server.commands[0])
-        assert before * 8001 <= LOOK < (before + 1) * 8001
+        assert before == 1  # it had nobody to go with; the others go together
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from aicache import SyncTieredCache, TieredCache
+from aicache.errors import BackendError
 from aicache_redis import RedisBackend, SyncRedisBackend
 
 
@@ -173,3 +174,38 @@ def test_a_cache_used_before_the_fork_works_in_the_child(redis_url, redis_prefix
     assert in_a_child(lambda: cache.get("k") == "before" and cache.get_or_set("new", lambda: 1) == 1) == 0
     assert cache.get("new") == 1
     cache.close()
+
+
+async def test_sets_at_once_say_what_goes_with_them_once(redis_url, redis_prefix, raw):
+    """Tokens go, and other processes hear of each key, in a few commands for all."""
+    backend = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)
+    keys = [f"k{number}" for number in range(200)]
+    leased = await backend.lease(keys, seconds=60)
+    heard = await backend.follow(None, 0.01)
+    raw.config_resetstat()
+    await asyncio.gather(*(backend.set(key, value(number), ttl=60) for number, key in enumerate(keys)))
+    calls = {verb: said["calls"] for verb, said in raw.info("commandstats").items()}
+    assert calls["cmdstat_set"] == 200
+    assert calls["cmdstat_xadd"] <= 4
+    assert calls["cmdstat_unlink"] <= 4
+    assert [raw.get(f"{redis_prefix}{key}") for key in keys] == [value(number) for number in range(200)]
+    late = {key: (b"older", 60.0, leased[key].token) for key in keys}
+    assert await backend.fill(late) == set()
+    other = RedisBackend(redis_url, prefix=redis_prefix, timeout=5.0)
+    said = await other.follow(heard.position, 0.01)
+    assert (set(said.keys), said.is_whole) == (set(keys), True)
+    await other.aclose()
+    await backend.aclose()
+
+
+async def test_of_sets_at_once_only_the_one_that_is_refused_fails(redis_url, redis_prefix, raw):
+    beside = f"~{redis_prefix}?[tlgf]*"  # tokens, locks and the feed
+    raw.execute_command("ACL", "SETUSER", "some", "on", ">some", f"~{redis_prefix}good*", beside, "+@all")
+    url = redis_url.replace("redis://", "redis://some:some@")
+    backend = RedisBackend(url, prefix=redis_prefix, timeout=5.0)
+    keys = ["good0", "good1", "bad", "good2"]
+    said = await asyncio.gather(*(backend.set(key, b"new") for key in keys), return_exceptions=True)
+    raw.execute_command("ACL", "DELUSER", "some")
+    await backend.aclose()
+    assert [type(one) for one in said] == [type(None), type(None), BackendError, type(None)], said
+    assert [raw.get(f"{redis_prefix}{key}") for key in keys] == [b"new", b"new", None, b"new"]

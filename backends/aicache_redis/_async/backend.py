@@ -12,6 +12,7 @@ from aicache_redis._async.patience import patiently, rest
 from aicache_redis._async.sharing import Sharing
 from aicache_redis._async.ways import way_of
 from aicache_redis._commands import CUT, LOOK, ClusterCommands, Commands
+from aicache_redis._lanes.gathering import Gathering  # async-only
 from aicache_redis._settings import Settings
 from aicache_redis._url import DEFAULT_URL
 
@@ -57,6 +58,7 @@ class RedisBackend(Sharing):
         self._commands = kind(prefix, max_value_bytes, LOOK)  # async-only
         # sync: self._commands = kind(prefix, max_value_bytes)
         self._links = way_of(settings)
+        self._gathering = Gathering(self._store)  # async-only
         self.reclaimed = 0
         """How many entries, and what stood beside them, `clear` and `reclaim` have removed so far."""
 
@@ -82,7 +84,8 @@ class RedisBackend(Sharing):
 
     async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         """Store a value for `ttl` seconds, rounded up to a millisecond."""
-        await self._links.write(self._sets({key: (value, ttl)}))
+        await self._gathering.set(key, self._commands.set(key, value, ttl))  # async-only
+        # sync: self._store([key], [self._commands.set(key, value, ttl)])
 
     async def delete(self, key: str) -> bool:
         """Forget the key; say whether it was there."""
@@ -105,7 +108,7 @@ class RedisBackend(Sharing):
 
     async def set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
         """Store each value with its own ttl; all are checked before the first is sent."""
-        await self._links.write(self._sets(entries))
+        await self._store(list(entries), self._commands.sets(entries))
 
     async def delete_many(self, keys: Sequence[str]) -> int:
         """How many of the keys were there."""

@@ -170,10 +170,10 @@ class Sharing:
 
     # -- what is written and forgotten, with what goes with it
 
-    def _sets(self, entries: Mapping[str, tuple[bytes, float | None]]) -> list[Command]:
-        """Store values, whatever is being loaded: the tokens go first, and all processes are told."""
-        sets = self._commands.sets(entries)
-        return [*self._untaken([store[1] for store in sets]), *sets, self._said(keys=entries)] if sets else []
+    async def _store(self, keys: Sequence[str], stores: Sequence[Command]) -> None:
+        """Carry out the SETs of some keys, whatever is being loaded: the tokens go first, and everybody is told."""
+        told = [self._said(keys=keys)] if stores else []
+        await self._links.write([*self._untaken([store[1] for store in stores]), *stores, *told])
 
     async def _unlinked(self, keys: Sequence[str]) -> int:
         """Forget keys, with their tokens, and tell; returns how many there were."""
