@@ -37,8 +37,8 @@ NOTES = {
 EVICTING = set(NOTES) - {"aicache decorator", "floor: dict"}
 
 
-def scenarios() -> list[Scenario]:
-    """One for hits, two for evictions, one for threads."""
+def scenarios(*, is_short: bool = False) -> list[Scenario]:
+    """One for hits, two for evictions, or the smaller one only, and one for threads."""
     hits = [
         *("aicache", "aicache, ttl", "aicache memory tier", "aicache SyncMemoryBackend, bytes"),
         *("cachetools TTLCache", "cachetools LRUCache", "theine", "moka-py", "OrderedDict LRU under a lock"),
@@ -71,7 +71,7 @@ def scenarios() -> list[Scenario]:
                 ],
                 "aicache",
             )
-            for entries in (1_000, 100_000)
+            for entries in ((1_000,) if is_short else (1_000, 100_000))
         ),
         Scenario(
             "sync hit, 8 threads",

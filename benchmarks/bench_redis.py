@@ -29,10 +29,14 @@ Verbs = tuple[Callable[[str], Awaitable[Any]], Callable[[str, Any], Awaitable[An
 Opened = Callable[[], AsyncGenerator[Verbs]]
 
 
-def scenarios(url: str, *, is_for_many: bool = True) -> list[Scenario]:
+def scenarios(url: str, *, is_short: bool = False, is_for_many: bool = True) -> list[Scenario]:
     """Two sizes, two verbs, up to 1,024 callers, or 256 where this system allows too few connections for more; and how
-    late the latest answers are, in longer runs: a pool that is unfair takes its time to show it.
+    late the latest answers are, in longer runs: a pool that is unfair takes its time to show it. `is_short`: the
+    smaller size only, and no 1,024.
     """
+    sizes: tuple[tuple[int, tuple[int, ...]], ...] = ((1_500, (1, 32, 256, 1_024)), (16_000, (1, 32, 256)))
+    if is_short:
+        sizes = ((1_500, (1, 32, 256)),)
     throughput = [
         Scenario(
             f"redis {verb}, {size / 1000:g} kB, {at_once:,} at once",
@@ -44,8 +48,10 @@ def scenarios(url: str, *, is_for_many: bool = True) -> list[Scenario]:
             + ([Contender(*_in_c(url, verb, size), is_floor=True)] if at_once == 1 and C_BENCHMARK else []),
             "aicache",
             at_once,
+            rounds=None if at_once == 1 else 11,
+            seconds=None if at_once == 1 else 0.2,  # many callers take their time to begin
         )
-        for size, callers in ((1_500, (1, 32, 256, 1_024)), (16_000, (1, 32, 256)))
+        for size, callers in sizes
         for verb in ("get", "set")
         for at_once in callers
         if at_once < 1_000 or is_for_many

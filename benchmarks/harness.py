@@ -82,12 +82,13 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Options:
-    """How long to measure: `rounds` of about `seconds` for each contender. `is_quick`: a third of the rounds of what
+    """How long to measure: `rounds` of about `seconds` for each contender. They are many and short, so that a machine
+    that is now fast and now slow is the same for all contenders of a round. `is_quick`: a third of the rounds of what
     says by itself how many it needs; `is_check`: nothing is measured for longer than `seconds`.
     """
 
-    rounds: int = 11
-    seconds: float = 0.2
+    rounds: int = 31
+    seconds: float = 0.05
     is_quick: bool = False
     is_check: bool = False
 
@@ -153,6 +154,7 @@ def turned(names: Sequence[str], by: int) -> list[str]:
 async def measure(scenario: Scenario, options: Options) -> dict[str, Any]:
     """The figures of each contender by name; raises where one gives a wrong answer."""
     async with AsyncExitStack() as stack:
+        stack.callback(gc.unfreeze)
         runs: dict[str, tuple[Run, int]] = {}
         for contender in scenario.contenders:
             try:
@@ -165,6 +167,8 @@ async def measure(scenario: Scenario, options: Options) -> dict[str, Any]:
                 error.add_note(f"by {contender.name!r} in {scenario.name!r}")
                 raise
         figures = {contender.name: Figure(contender) for contender in scenario.contenders}
+        gc.collect()
+        gc.freeze()  # to look through what the contenders hold before each run takes longer than the runs
         for number in range(options.rounds_of(scenario)):
             for name in turned(list(runs), number):
                 run, count = runs[name]

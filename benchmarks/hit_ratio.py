@@ -21,7 +21,7 @@ SHARES = (0.001, 0.01, 0.1)
 """The sizes of the cache, as shares of the objects of the trace; one below 50 entries is left out."""
 
 
-def hit_ratios() -> dict[str, list[dict[str, Any]]]:
+def hit_ratios(shares: Sequence[float] = SHARES) -> dict[str, list[dict[str, Any]]]:
     """For each trace and size: the entries, and the hit ratio of MIN, of ours, of the policies in `policies` and of the
     peers; and where bytes are bounded, what share of objects ours saves, what share of all dollars where it is told of
     costs, what share LRU saves, and the most there is of either.
@@ -43,7 +43,7 @@ def hit_ratios() -> dict[str, list[dict[str, Any]]]:
             {"share": share, "entries": round(objects * share)}
             | _by_entries(requests, round(objects * share))
             | _by_bytes(requests, rows, round(room * share))
-            for share in SHARES
+            for share in shares
             if round(objects * share) >= 50
         ]
     return found

@@ -25,12 +25,12 @@ _LATENCIES = {"p50": "p50", "p99": "p99", "p99.9": "p99.9", "p100": "longest"}
 _INTRODUCTION = """\
 # Results
 
-Contenders of a table take turns in {rounds} rounds of about {seconds:g} s each, in an order that turns. A figure is the
-median over the rounds, a **ratio** the median of the ratios to the row in bold, aicache, in the same round: 2.00 takes
-twice aicache's time, 0.50 half of it. *best* and *p90* are of the rounds; *p50* and *p99*, where there are callers, of
-single calls. Wall time and CPU time of the process that measures, not of the server. Read ratios, not absolutes: other
-work may have shared the machine. Every contender's answers are checked before it is timed. A floor is no cache: it
-shows what any would cost.
+Contenders of a table take turns in {rounds} rounds of about {seconds:g} s each, in an order that turns; where many call
+at once, and where a whole process is measured, in fewer and longer ones. A figure is the median over the rounds, a
+**ratio** the median of the ratios to the row in bold, aicache, in the same round: 2.00 takes twice aicache's time, 0.50
+half of it. *best* and *p90* are of the rounds; *p50* and *p99*, where there are callers, of single calls. Wall time and
+CPU time of the process that measures, not of the server. Read ratios, not absolutes: other work may have shared the
+machine. Every contender's answers are checked before it is timed. A floor is no cache: it shows what any would cost.
 
 ## How to reproduce
 

@@ -26,7 +26,7 @@ HOME = HERE / ".venv"
 def main() -> None:
     """Set up where needed, then measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds, and not the largest of each kind")
     parser.add_argument("--long", action="store_true", help="ten million entries, too: some GB and some minutes")
     parser.add_argument("--only", metavar="TEXT", default="", help="the scenarios whose name has this text")
     parser.add_argument("--self-check", action="store_true", help="no figures: does each contender give right answers?")
@@ -54,7 +54,7 @@ async def _measure(options: argparse.Namespace) -> None:
 
     from aicache.testing.servers import RedisCluster, RedisServer
 
-    how = Options(rounds=3, seconds=0.08, is_quick=True) if options.quick else Options()
+    how = Options(rounds=5, seconds=0.03, is_quick=True) if options.quick else Options()
     if options.self_check:
         how = Options(rounds=1, seconds=0.001, is_quick=True, is_check=True)
     measured = []
@@ -68,14 +68,14 @@ async def _measure(options: argparse.Namespace) -> None:
     if options.self_check:
         print(f"every contender of {len(chosen)} scenarios gives right answers")
         return
-    from hit_ratio import hit_ratios
+    from hit_ratio import SHARES, hit_ratios
     from report import print_tables, write
 
     if options.only:
         print_tables(measured)
         return
     print("hit ratios on traces", flush=True)
-    write(HERE, measured, how, hit_ratios())
+    write(HERE, measured, how, hit_ratios((0.01,) if options.quick else SHARES))
 
 
 def _scenarios(url: str, cluster: str, options: argparse.Namespace) -> list[Scenario]:
@@ -98,15 +98,16 @@ def _scenarios(url: str, cluster: str, options: argparse.Namespace) -> list[Scen
     import bench_tiers
     import bench_transport
 
-    sizes = bench_scale.SIZES[:2] if options.self_check else bench_scale.SIZES
+    is_short = options.quick or options.self_check
+    sizes = bench_scale.SIZES[:2] if is_short else bench_scale.SIZES
     return [
         *bench_memory_hit.scenarios(),
         *bench_tiers.scenarios(url),
         *bench_transport.scenarios(),
-        *bench_many_entries.scenarios(),
+        *bench_many_entries.scenarios(is_short=options.quick),
         *bench_decorator.scenarios(),
         *bench_codec.scenarios(),
-        *bench_redis.scenarios(url, is_for_many=_allow_files(8_000)),
+        *bench_redis.scenarios(url, is_short=options.quick, is_for_many=_allow_files(8_000)),
         *bench_get_many.scenarios(url),
         *bench_embeddings.scenarios(),
         *bench_cluster.scenarios(cluster),
