@@ -161,3 +161,18 @@ def test_each_goal_of_which_a_bar_was_missed_is_told_once_with_its_reason(why):
 def test_a_bar_that_the_published_run_missed_has_been_looked_into(why):
     goals = json.loads((BENCHMARKS / "results.json").read_text(encoding="utf-8"))["goals"]
     assert {row["goal"] for row in goals if row["is_met"] is False} <= set(why.REASONS)
+
+
+async def test_how_often_to_run_is_told_by_the_operation_and_not_by_what_is_round_it(harness):
+    counts = []
+
+    async def opened():
+        async def run(count):
+            counts.append(count)
+            return harness.Taken(1e-6)  # which is not what it takes to say so
+
+        yield run
+
+    scenario = harness.Scenario("s", "what", [harness.Contender("a", opened)], "a")
+    await harness.measure(scenario, harness.Options(rounds=2, seconds=0.001))
+    assert counts[-2:] == [1000, 1000]
