@@ -28,6 +28,7 @@ class NestedTier:
         self.chain = chain
         self.options = options
         self.counters = TierCounters(name)
+        self.lags: bool = any(tier.lags for tier in chain.tiers)
         self.in_process: bool = chain.tiers[0].in_process
         self.can_clear: bool = all(tier.can_clear for tier in chain.tiers)
         self.can_scan: bool = all(tier.can_scan for tier in chain.tiers)
