@@ -76,6 +76,7 @@ def test_what_a_replica_fails_its_master_does_and_the_next_map_has_the_other_for
     assert set(slots.owners[:100]) == {MASTER}
     clock.advance(0.1)
     slots.sources(clock())
+    assert not slots.is_stale  # nor where that is in vain
     slots.learned(REPLY, SEED)
     (good,) = {ONE, TWO} - {bad}
     assert slots.owners[0] == good
