@@ -40,7 +40,7 @@ class NestedTier:
         found = await self.chain.look(key, with_life=with_life, stale=stale)
         if isinstance(found, str):
             self.counters.misses += 1
-            return stale[0] if stale else f"({found})"
+            return stale[0] if stale and not self.lags else f"({found})"  # what is served past its ttl must be true
         self.counters.hits += 1
         return found
 

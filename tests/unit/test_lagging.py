@@ -80,6 +80,10 @@ async def other(store, clock, policy):
         yield made
 
 
+def fails():
+    raise RuntimeError("no provider")
+
+
 def never():
     raise AssertionError("there is a value")
 
@@ -123,6 +127,17 @@ async def test_a_cache_among_the_tiers_that_reads_replicas_is_not_copied_from(al
         store.part()
         assert await outer.get("k") == "old"
         assert memory.peek("k") is None
+
+
+@pytest.mark.parametrize("policy", [Policy(ttl=10, stale_if_error=100)])
+async def test_nor_does_what_it_has_of_a_replica_stand_in_for_a_load(alone, other, store, clock, policy):
+    async with TieredCache([alone], policy=policy, clock=clock, wall_clock=clock) as outer:
+        await other.set("k", "old")
+        store.part()
+        clock.advance(11)
+        store.behind = {"k": (store.behind["k"][0], 99.0)}
+        with pytest.raises(RuntimeError, match="no provider"):
+            await outer.get_or_set("k", fails)
 
 
 @pytest.mark.parametrize("many", [False, True])
@@ -175,10 +190,6 @@ async def test_what_stands_in_for_a_load_that_failed_is_the_masters(alone, other
     clock.advance(11)
     store.behind = {"k": (store.behind["k"][0], 99.0)}
     await other.delete("k")
-
-    def fails():
-        raise RuntimeError("no provider")
-
     with pytest.raises(RuntimeError, match="no provider"):
         await alone.get_or_set("k", fails)
 
@@ -209,10 +220,6 @@ async def test_a_new_life_is_given_to_what_the_master_has(alone, other, store, v
     await other.set("k", "new")
     assert await (alone.expire("k") if verb == "expire" else alone.touch("k", 50))
     store.behind = None
-
-    def fails():
-        raise RuntimeError("no provider")
-
     assert await alone.get_or_set("k", fails) == "new"
 
 
