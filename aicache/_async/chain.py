@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aicache._async.entries import EntryTier
 from aicache._async.hearing import Hearing
+from aicache._async.lagging import LaggingTier
 from aicache._async.leasing import LeasingTier
+from aicache._async.routes import routes
 from aicache._async.tiers import ByteTier
 from aicache._kernel.counters import Counters
 from aicache._kernel.events import Events
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from aicache._async.nested import NestedTier
 
 __all__ = ["AnyTier", "Chain"]
-
 
 _SLICE: Final = 500
 
@@ -46,11 +47,7 @@ class Chain:
         self._thaw = codec.loads  # bound once, and not for each entry
         self.counters = Counters()
         self.fence = Fence()
-        self._readers = [
-            (tier, [above for above in reversed(self.tiers[:at]) if above.options.promote and above.options.write])
-            for at, tier in enumerate(self.tiers)
-            if tier.options.read
-        ]
+        self._readers = routes(self.tiers)
         self._writers = [tier for tier in reversed(self.tiers) if tier.options.write]
         self._promotes = any(above for _, above in self._readers)
         self.wants_lives = False
@@ -59,6 +56,9 @@ class Chain:
         last = self.tiers[-1]
         self.leasing = last if isinstance(last, LeasingTier) and last.options.read and last.options.write else None
         """The tier that lets nothing that was loaded in without a lease."""
+        if self.leasing is not None:
+            self._loaders = loaders = routes(self.tiers, self.leasing)
+            self._lease = last.find if isinstance(last, LaggingTier) and not loaders[-1][1] else self.leasing.lease
         self.hearing: Hearing | None = None
         only = self.tiers[0] if len(self.tiers) == 1 else None
         self.alone = only if isinstance(only, EntryTier) and only.options.read and only.options.write else None
@@ -135,9 +135,9 @@ class Chain:
         said: list[str] = []
         events, leasing = self.counters.events, None if lease is None else self.leasing
         with_life = with_life or self.wants_lives
-        for tier, above in self._readers:
+        for tier, above in self._readers if leasing is None else self._loaders:
             if lease is not None and leasing is not None and tier is leasing:
-                item = (await leasing.lease((key,), lease)).get(key, "absent")
+                item = (await self._lease((key,), lease)).get(key, "absent")
             else:
                 item = await tier.read(key, with_life=with_life or bool(above))
             if isinstance(item, str):
@@ -179,12 +179,12 @@ class Chain:
         """The fresh ones, each tier asked once for those still missing. `stale`, `lease`: as for `find`."""
         found: dict[str, Item] = {}
         events, leasing = self.counters.events, None if lease is None else self.leasing
-        for tier, above in self._readers:
+        for tier, above in self._readers if leasing is None else self._loaders:
             missing = [key for key in keys if key not in found] if found else keys
             if not missing:
                 break
             if lease is not None and leasing is not None and tier is leasing:
-                items = await leasing.lease(missing, lease)
+                items = await self._lease(missing, lease)
             else:
                 items = await tier.read_many(missing, with_life=bool(above) or self.wants_lives)
             fresh = {key: item for key, item in items.items() if not item.stale_for or item.is_fresh}
@@ -207,7 +207,7 @@ class Chain:
         """Of the items that other processes were loading the fresh ones, promoted."""
         if self.leasing is None:
             return {}
-        tier, above = self._readers[-1]
+        tier, above = self._loaders[-1]
         items = await self.leasing.lease(keys, lease)
         fresh = {key: item for key, item in items.items() if item.is_fresh}
         stale = [key for key in items if key not in fresh]

@@ -28,6 +28,7 @@ class EntryTier:
     """A tier that keeps live entries in this process."""
 
     in_process: Final = True
+    lags: Final = False
 
     def __init__(self, backend: HoldsEntries, options: Tier, name: str, codec: Codec) -> None:
         if options.timeout is not UNSET:

@@ -32,11 +32,11 @@ class Fleet:
         self._sleep = sleep
         self._random = random
 
-    def lease(self, lock: float | None) -> Lease | None:
+    def lease(self, lock: float | None, *, renews: bool = False) -> Lease | None:
         """A lease for a load, which has yet to be taken; None: this chain needs none. `lock`: as `Policy.lease`."""
         if self._chain.leasing is None:
             return None
-        return Lease() if lock is None else Lease(os.urandom(12).hex(), lock)
+        return Lease(renews=renews) if lock is None else Lease(os.urandom(12).hex(), lock, renews=renews)
 
     async def renewing(self, keys: list[str], lease: Lease | None) -> None:
         """Take a lease for keys of which there are values, to be replaced."""

@@ -118,7 +118,7 @@ class Loads:
         with self._chain.fence.enter(keys) as granted:
             flight.passes = granted
             versions = await self._chain.versions(asked.tags) if asked.tags else NO_TAGS
-            lease, stale = self.fleet.lease(policy.lease), cast("list[Item]", [])
+            lease, stale = self.fleet.lease(policy.lease, renews=renew), cast("list[Item]", [])
             found = await self._chain.find(key, granted, stale=stale, lease=lease)
             if not isinstance(found, str):
                 if not renew:

@@ -28,6 +28,7 @@ class NestedTier:
         self.chain = chain
         self.options = options
         self.counters = TierCounters(name)
+        self.lags: bool = any(tier.lags for tier in chain.tiers)
         self.in_process: bool = chain.tiers[0].in_process
         self.can_clear: bool = all(tier.can_clear for tier in chain.tiers)
         self.can_scan: bool = all(tier.can_scan for tier in chain.tiers)
@@ -39,7 +40,7 @@ class NestedTier:
         found = await self.chain.look(key, with_life=with_life, stale=stale)
         if isinstance(found, str):
             self.counters.misses += 1
-            return stale[0] if stale else f"({found})"
+            return stale[0] if stale and not self.lags else f"({found})"  # what is served past its ttl must be true
         self.counters.hits += 1
         return found
 

@@ -43,6 +43,7 @@ class ByteTier:
 
     in_process: Final = False
     needs_raw: Final = True
+    lags: bool = False  # else what it has read may be older than what is true: see `lagging`
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class ByteTier:
         random: Callable[[], float],
     ) -> None:
         self.backend: Any = backend
+        self.master: Any = backend  # what reads are said to that must not lag
         self.options = options
         self.counters = TierCounters(name)
         self.counters.source = backend
@@ -359,9 +361,9 @@ class ByteTier:
         if not self.guard.calm and self.guard.distrusts(key):
             return "not caught up"
         if self._has_ttl:
-            data, left = (await self.tried(self.backend.get_with_ttl, [key])).get(key, (None, None))
+            data, left = (await self.tried(self.master.get_with_ttl, [key])).get(key, (None, None))
         else:
-            data, left = await self.tried(self.backend.get, key), None
+            data, left = await self.tried(self.master.get, key), None
         return self.opened(key, data, left) if data else "absent"
 
     def end(self, key: str, stale_for: float) -> bool:  # noqa: ARG002 only a tier in this process can do it at once
@@ -399,7 +401,7 @@ class ByteTier:
         """Whether the backend answers now, as a read of `key` shows."""
         turn = self.guard.turn()
         try:
-            await bounded(self.backend.get(key), self.timeout)
+            await bounded(self.master.get(key), self.timeout)
         except Exception as error:
             self.watch.failed(error, turn, "read")
             return False

@@ -9,6 +9,7 @@ from typing import Any, Final
 from aicache._async.chain import AnyTier, Chain
 from aicache._async.entries import EntryTier
 from aicache._async.hearing import Hearing
+from aicache._async.lagging import LaggingTier
 from aicache._async.leasing import LeasingTier
 from aicache._async.nested import NestedTier
 from aicache._async.primitives import IS_ASYNC
@@ -17,7 +18,7 @@ from aicache._kernel.wiring import check_backend, tier_names
 from aicache.codecs import Codec
 from aicache.errors import ConfigurationError
 from aicache.options import Tier
-from aicache.protocols import HoldsEntries, SupportsFeed, SupportsLeases, supports
+from aicache.protocols import HoldsEntries, ReadsReplicas, SupportsFeed, SupportsLeases, supports
 
 __all__ = ["hearing_of", "wired"]
 
@@ -50,7 +51,9 @@ def wired(
             if supports(backend, HoldsEntries):
                 tier = EntryTier(backend, option, name, codec)
             else:
-                kind = LeasingTier if supports(backend, SupportsLeases) else ByteTier
+                kind: type[ByteTier] = LeasingTier if supports(backend, SupportsLeases) else ByteTier
+                if supports(backend, ReadsReplicas) and backend.reads_replicas:
+                    kind = LaggingTier
                 tier = kind(backend, option, name, codec, wall_clock, clock, random)
         if tier.in_process and built and not built[-1].in_process:
             raise ConfigurationError(

@@ -27,14 +27,16 @@ class Lease:
 
     `lock`: seconds that its locks last unless they are renewed; 0: it takes none, others may load at the same time.
     `holder`: its name in the locks; None: it takes none. `tokens`: by key; a key without one is not stored.
-    `elsewhere`: the keys that another process is loading. `asked_at`: the turn at which it was asked for.
+    `elsewhere`: the keys that another process is loading. `asked_at`: the turn at which it was asked for. `renews`:
+    whether the load is to replace a value that is there.
     """
 
-    __slots__ = ("asked_at", "elsewhere", "holder", "lock", "tokens")
+    __slots__ = ("asked_at", "elsewhere", "holder", "lock", "renews", "tokens")
 
-    def __init__(self, holder: str | None = None, lock: float = 0.0) -> None:
+    def __init__(self, holder: str | None = None, lock: float = 0.0, *, renews: bool = False) -> None:
         self.holder = holder
         self.lock = lock
+        self.renews = renews
         self.tokens: dict[str, bytes] = {}
         self.elsewhere: set[str] = set()
         self.asked_at = 0

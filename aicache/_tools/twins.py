@@ -61,6 +61,7 @@ NAMES: Final = {
     "FaultyBackend": "SyncFaultyBackend",
     "MemoryBackend": "SyncMemoryBackend",
     "NullBackend": "SyncNullBackend",
+    "ReadsReplicas": "SyncReadsReplicas",
     "RedisBackend": "SyncRedisBackend",
     "SharedStore": "SyncSharedStore",
     "SupportsClear": "SyncSupportsClear",

@@ -8,10 +8,12 @@ from typing import NamedTuple, Protocol, runtime_checkable
 __all__ = [
     "Heard",
     "Leased",
+    "ReadsReplicas",
     "SupportsFeed",
     "SupportsLeases",
     "SupportsReclaim",
     "SupportsTags",
+    "SyncReadsReplicas",
     "SyncSupportsFeed",
     "SyncSupportsLeases",
     "SyncSupportsReclaim",
@@ -102,6 +104,38 @@ class SyncSupportsLeases(Protocol):
     def release(self, keys: Sequence[str], *, holder: str) -> None: ...
 
     def leased(self, prefix: str = "") -> Iterator[str]: ...
+
+
+@runtime_checkable
+class ReadsReplicas(SupportsLeases, Protocol):
+    """The store may answer plain reads (`get`, `get_many`, `get_with_ttl`) from copies that are behind.
+
+    Where it does, no tier above keeps what such a read has found: it may have been invalidated, and nobody would be
+    told again. What leases, versions of tags and the feed say is never behind.
+    """
+
+    @property
+    def reads_replicas(self) -> bool:
+        """Whether it does; the same for the store's life."""
+        ...
+
+    async def get_with_ttl(
+        self, keys: Sequence[str], *, from_master: bool = False
+    ) -> dict[str, tuple[bytes, float | None]]:
+        """As in `SupportsTTL`; `from_master`: and not behind."""
+        ...
+
+
+@runtime_checkable
+class SyncReadsReplicas(SyncSupportsLeases, Protocol):
+    """`ReadsReplicas` for a `SyncCacheBackend`."""
+
+    @property
+    def reads_replicas(self) -> bool: ...
+
+    def get_with_ttl(
+        self, keys: Sequence[str], *, from_master: bool = False
+    ) -> dict[str, tuple[bytes, float | None]]: ...
 
 
 class Heard(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from aicache.errors import (
     AICacheError,
@@ -25,6 +25,7 @@ from aicache_redis._url import DEFAULT_URL, Address, Target, check_url, place_of
 
 __all__ = [
     "NoTurnError",
+    "ReadFrom",
     "Settings",
     "check_client",
     "checked",
@@ -35,6 +36,9 @@ __all__ = [
     "is_own_delay",
 ]
 
+
+ReadFrom: TypeAlias = Literal["master", "prefer_replica"]
+"""Who is asked for values: masters alone, or replicas, and masters where no replica answers."""
 
 _NOT_READY: Final = ("LOADING ", "CLUSTERDOWN ", "MASTERDOWN ")
 
@@ -55,6 +59,7 @@ class Settings:
     timeout: float
     max_connections: int
     client: Any = None  # of the application's own, instead of the URL
+    read_from: ReadFrom = "master"
 
     def __post_init__(self) -> None:
         check_url(self.url)
@@ -64,6 +69,14 @@ class Settings:
             raise InvalidArgumentError(f"timeout must be more than 0 and at most 3600 seconds, got {self.timeout!r}")
         if not isinstance(cast("object", self.max_connections), int) or self.max_connections < 1:
             raise InvalidArgumentError(f"max_connections must be at least 1, got {self.max_connections!r}")
+        if self.read_from not in get_args(ReadFrom):
+            ways = " or ".join(map(repr, get_args(ReadFrom)))
+            raise InvalidArgumentError(f"read_from must be {ways}, got {self.read_from!r}")
+        if self.read_from != "master" and (self.client is not None or not self.target.kind):
+            raise ConfigurationError(
+                f"read_from is {self.read_from!r} and {self.place} is one server: there is no replica to choose; name "
+                "sentinels or a cluster, as in redis+sentinel://host1:26379,host2:26379/name/0, or leave read_from out"
+            )
 
     @property
     def place(self) -> str:
@@ -82,7 +95,11 @@ class Settings:
 
     def at(self, node: Address) -> Settings:
         """The same for one node of a cluster, to be named in errors."""
-        return replace(self, url=f"redis://{node}/0")
+        return replace(self, url=f"redis://{node}/0", read_from="master")
+
+    def within(self, timeout: float) -> Settings:
+        """The same for calls that have another time."""
+        return replace(self, timeout=timeout)
 
     def connection(self, flavour: str) -> dict[str, Any]:
         """The arguments of a connection; `flavour` is the library's module for it."""

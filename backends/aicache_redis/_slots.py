@@ -7,16 +7,16 @@ command some have and some have not (Redis cluster specification, "Redirection a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from aicache.errors import BackendBusyError, BackendTimeoutError, BackendUnavailableError
 from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command
 from aicache_redis._names import SLOTS, slot_of
 from aicache_redis._url import Address
 
-__all__ = ["PAUSE", "Batch", "Part", "SlotMap", "is_redirect", "slot_of_command"]
+__all__ = ["PAUSE", "Batch", "Part", "SlotMap", "is_redirect", "ranges_of", "slot_of_command"]
 
 PAUSE: Final = 0.01
 """Seconds before a command whose keys are being moved is said again."""
@@ -41,11 +41,22 @@ def slot_of_command(command: Command) -> int:
     return slot_of(command[command.index("STREAMS") + 1] if verb == "XREAD" else command[1])
 
 
+def ranges_of(reply: Iterable[Sequence[Any]], source: Address) -> Iterator[tuple[int, int, list[Address]]]:
+    """What CLUSTER SLOTS says, asked of `source`: the first and the last of some slots, their master, its replicas."""
+    for first, last, *nodes in reply:
+        hosts = [(node[0] or b"").decode() for node in nodes]
+        named = [source.host if host in ("", "?") else host for host in hosts]
+        yield first, last, [Address(host, node[1]) for host, node in zip(named, nodes, strict=True)]
+
+
 class SlotMap:
     """Who has which slot. `seeds`: nodes to ask when nobody else is known.
 
-    `is_stale`: it is to be asked for anew when that is due.
+    `is_stale`: it is to be asked for anew when that is due. `falls_back`: what a node failed to do has another way
+    then, without a new map.
     """
+
+    falls_back: ClassVar[bool] = False
 
     def __init__(self, seeds: Sequence[Address]) -> None:
         self.owners: list[Address | None] = [None] * SLOTS
@@ -66,15 +77,16 @@ class SlotMap:
         """Whom to ask for the map, in this order."""
         self._asked = now
         failed = {address: number for number, address in enumerate(self._suspects, 1)}
-        return sorted(dict.fromkeys([*self.masters(), *self._seeds]), key=lambda address: failed.get(address, 0))
+        return sorted(dict.fromkeys(self._knowing()), key=lambda address: failed.get(address, 0))
+
+    def _knowing(self) -> list[Address]:
+        return [*self.masters(), *self._seeds]
 
     def learned(self, reply: Iterable[Sequence[Any]], source: Address) -> None:
         """What CLUSTER SLOTS says, asked of `source`."""
         owners: list[Address | None] = [None] * SLOTS
-        for first, last, master, *_ in reply:
-            host = master[0].decode() if master[0] else ""
-            owner = Address(source.host if host in ("", "?") else host, master[1])
-            owners[first : last + 1] = [owner] * (last + 1 - first)
+        for first, last, nodes in ranges_of(reply, source):
+            owners[first : last + 1] = nodes[:1] * (last + 1 - first)
         self.owners = owners
         self.is_stale = False
         self._suspects.clear()

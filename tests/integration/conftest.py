@@ -123,12 +123,12 @@ def raw(redis_url: str) -> Iterator[redis.Redis]:
 class Load:
     """Callers of a cache in both flavours who know what each key's value is, until they are told to stop."""
 
-    def __init__(self, url, prefix, keys, value):
+    def __init__(self, url, prefix, keys, value, **options):
         self._keys, self._value = keys, value
         self.wrong = []
         self.calls = 0
         self._stop = threading.Event()
-        options = {"prefix": prefix, "timeout": 1.0}
+        options = {"prefix": prefix, "timeout": 1.0, **options}
         targets = [lambda: asyncio.run(self._async(url, options)), lambda: self._sync(url, options)]
         self._threads = [threading.Thread(target=target) for target in targets]
 

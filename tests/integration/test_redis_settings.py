@@ -57,6 +57,8 @@ async def test_the_registry_opens_it(redis_url, redis_prefix, scheme):
         ({"timeout": 4000}, "at most 3600"),
         ({"max_connections": 0}, "max_connections must be at least 1, got 0"),
         ({"max_value_bytes": 0}, "max_value_bytes must be at least 1, got 0"),
+        ({"read_from": "replicas"}, "read_from must be 'master' or 'prefer_replica', got 'replicas'"),
+        ({"read_from": None}, "read_from must be 'master' or 'prefer_replica', got None"),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -153,6 +155,21 @@ def test_a_client_that_is_passed_in_is_named_by_its_server(options, place):
 def test_a_url_and_a_client_are_one_too_many(redis_url):
     with pytest.raises(ConfigurationError, match=r"url is 'redis://.*and client is given too; leave out one of them"):
         SyncRedisBackend(redis_url, client=redis.Redis.from_url(redis_url))
+
+
+ONE_SERVER = r"read_from is 'prefer_replica' and .* is one server: .*redis\+sentinel://.*or leave read_from out"
+
+
+@BOTH
+@pytest.mark.parametrize("url", ["redis://host:1/0", "rediss://host", "unix:///run/redis.sock"])
+def test_of_one_server_there_is_no_replica_to_read(kind, url):
+    with pytest.raises(ConfigurationError, match=ONE_SERVER):
+        kind(url, read_from="prefer_replica")
+
+
+def test_of_a_client_that_is_passed_in_there_is_no_replica_to_read(redis_url):
+    with pytest.raises(ConfigurationError, match=ONE_SERVER):
+        SyncRedisBackend(client=redis.Redis.from_url(redis_url), read_from="prefer_replica")
 
 
 def test_a_client_of_the_wrong_kind_is_refused(redis_url):

@@ -10,10 +10,10 @@ from typing import Any, Self
 from aicache.errors import UnsupportedError
 from aicache_redis._async.patience import patiently, rest
 from aicache_redis._async.sharing import Sharing
-from aicache_redis._async.ways import way_of
+from aicache_redis._async.ways import reading_way, way_of
 from aicache_redis._commands import CUT, LOOK, ClusterCommands, Commands
 from aicache_redis._lanes.gathering import Gathering  # async-only
-from aicache_redis._settings import Settings
+from aicache_redis._settings import ReadFrom, Settings
 from aicache_redis._url import DEFAULT_URL
 
 __all__ = ["RedisBackend"]
@@ -37,6 +37,9 @@ class RedisBackend(Sharing):
     `max_connections`: sync: for all threads. Async: for each event loop one or two, the second from when more than 64
     KiB are written at once, or a value is larger, so that no read waits behind them; or the pipelines that a `client`
     runs at once.
+    `read_from`: "prefer_replica", with sentinels or a cluster: `get`, `get_many` and `get_with_ttl` ask a replica, and
+    the master where none answers within half of the `timeout`. They may give what has been written over or deleted
+    since; a cache above keeps no copies of it. All else goes to the masters.
 
     A server that is away or late is a `BackendError` or a `BackendTimeoutError`; it is found again by itself. Safe
     across event loops, threads and forks. Raises `MissingExtraError` without the library redis.
@@ -52,12 +55,14 @@ class RedisBackend(Sharing):
         max_value_bytes: int = 8 * 2**20,
         max_connections: int = 2,  # async-only
         # sync: max_connections: int = 32,
+        read_from: ReadFrom = "master",
     ) -> None:
-        settings = Settings(url, timeout, max_connections, client)
+        settings = Settings(url, timeout, max_connections, client, read_from)
         kind = ClusterCommands if settings.is_clustered else Commands
         self._commands = kind(prefix, max_value_bytes, LOOK)  # async-only
         # sync: self._commands = kind(prefix, max_value_bytes)
         self._links = way_of(settings)
+        self._readers = reading_way(settings, self._links)
         self._gathering = Gathering(self._store)  # async-only
         self.reclaimed = 0
         """How many entries, and what stood beside them, `clear` and `reclaim` have removed so far."""
@@ -75,10 +80,15 @@ class RedisBackend(Sharing):
         """The `timeout`."""
         return self._links.settings.timeout
 
+    @property
+    def reads_replicas(self) -> bool:
+        """Whether plain reads may be answered by replicas."""
+        return self._readers is not self._links
+
     async def get(self, key: str) -> bytes | None:
         """The value, or None."""
         commands = self._commands
-        value: Any = commands.value(await self._links.look(commands.look, commands.name(key)))
+        value: Any = commands.value(await self._readers.look(commands.look, commands.name(key)))
         found: bytes | None = value if value is not CUT else (await self._whole([key]))[0]
         return found
 
@@ -94,7 +104,7 @@ class RedisBackend(Sharing):
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """The found ones."""
         commands = self._commands
-        replies = await self._links.look_many(commands.look, list(map(commands.name, keys)))
+        replies = await self._readers.look_many(commands.look, list(map(commands.name, keys)))
         values = dict(zip(keys, map(commands.value, replies), strict=True))
         cut = [key for key, value in values.items() if value is CUT]
         if cut:
@@ -103,7 +113,7 @@ class RedisBackend(Sharing):
 
     async def _whole(self, keys: Sequence[str]) -> list[Any]:
         commands = self._commands
-        replies = await self._links.write([commands.whole.command(commands.name(key)) for key in keys])
+        replies = await self._readers.write([commands.whole.command(commands.name(key)) for key in keys])
         return [commands.value(reply, is_whole=True) for reply in replies]
 
     async def set_many(self, entries: Mapping[str, tuple[bytes, float | None]]) -> None:
@@ -163,3 +173,4 @@ class RedisBackend(Sharing):
     async def aclose(self) -> None:
         """End the calls under way and close the connections; a client that was passed in stays open."""
         await self._links.aclose()
+        await self._readers.aclose()

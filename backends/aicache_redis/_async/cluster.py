@@ -24,11 +24,12 @@ _TRIES: Final = 2  # nodes that are asked for the map within one call
 class ClusterLinks:
     """All nodes of one cluster. Commands go to the master of their slot, those of one call at once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, slots: SlotMap | None = None) -> None:
+        """`slots`: the map, where it is another than that of the masters."""
         self.settings = settings
         self._arguments = settings.connection(FLAVOUR)
         self._pack: Callable[[Command], bytes] = imported("hiredis").pack_command
-        self._slots = SlotMap(settings.target.nodes)
+        self._slots = SlotMap(settings.target.nodes) if slots is None else slots
         self._nodes: dict[Address, Links] = {}
         self._turns = Turns()
         self._closed = False
@@ -40,12 +41,12 @@ class ClusterLinks:
             await self._learn()
         slot = slot_of(name)
         owner = slots.owners[slot]
-        first: list[Any] | Exception | None = None
+        first: tuple[Address, list[Any] | Exception] | None = None
         if owner is not None:
             try:
                 return await self._node(owner).look(look, name)
             except BackendError as error:
-                first = [error.__cause__] if is_redirect(error.__cause__) else error
+                first = owner, [error.__cause__] if is_redirect(error.__cause__) else error
         return checked(
             await self._carried(Batch(slots, [slot], [look.packed(name)], None), True, first), self.settings
         )[0]
@@ -82,9 +83,9 @@ class ClusterLinks:
         self,
         batch: Batch,
         is_read: bool,
-        first: list[Any] | Exception | None = None,
+        first: tuple[Address, list[Any] | Exception] | None = None,
     ) -> list[Any]:
-        """The replies, where errors of nodes stand too. `first`: what has been said to the first parts already."""
+        """The replies, where errors of nodes stand too. `first`: who has been asked already, and what that came to."""
         timeout = self.settings.timeout
         until = monotonic() + timeout
         while parts := batch.parts(is_late=monotonic() >= until):
@@ -92,14 +93,15 @@ class ClusterLinks:
             if first is None:
                 said = await together([(self._node(part.address), part) for part in parts], is_read=is_read)
             else:
-                said, first = [first], None
+                parts[0].address, answer = first
+                said, first = [answer], None
             for part, replies in zip(parts, said, strict=True):
                 batch.heard(part, replies)
             if batch.settled > before:
                 until = monotonic() + timeout
             if batch.is_moving:
                 await pause(PAUSE)
-            if batch.settled < len(batch.replies) and self._slots.is_stale:
+            if batch.settled < len(batch.replies) and self._slots.is_stale and not self._slots.falls_back:
                 await self._learn()
         return batch.replies
 
@@ -186,8 +188,11 @@ class ClusterLinks:
             if self._closed:
                 raise ClosedError("this Redis backend is closed; build a new one")
             arguments = {**self._arguments, "host": address.host, "port": address.port}
-            node = self._nodes.setdefault(address, Links(self.settings.at(address), arguments))
+            node = self._nodes.setdefault(address, Links(self._settings_of(address), arguments))
         return node
+
+    def _settings_of(self, address: Address) -> Settings:
+        return self.settings.at(address)
 
     async def _learn(self, *, at_once: bool = False) -> None:
         """Ask a node for the map, if that is due, or at once; without any, raise how they failed."""
@@ -198,7 +203,7 @@ class ClusterLinks:
             failure: BackendError | None = None
             for address in slots.sources(monotonic())[:_TRIES]:
                 try:
-                    (reply,) = await self._node(address).read([("CLUSTER", "SLOTS")])
+                    reply = await self._map_of(address)
                 except BackendError as error:
                     slots.failed(address)
                     failure = error
@@ -207,6 +212,10 @@ class ClusterLinks:
                     return
             if failure is not None and not slots.masters():
                 raise failure
+
+    async def _map_of(self, address: Address) -> Any:
+        (reply,) = await self._node(address).read([("CLUSTER", "SLOTS")])
+        return reply
 
     async def aclose(self) -> None:
         """End the calls under way with `ClosedError` and close the connections."""

@@ -15,7 +15,7 @@ from aicache_redis._leases import Conditions
 from aicache_redis._settings import Settings, is_away, is_late
 from aicache_redis._url import Address
 
-__all__ = ["SentinelLinks"]
+__all__ = ["SentinelLinks", "Sentinels"]
 
 
 class SentinelLinks(Links):
@@ -59,22 +59,46 @@ def _is_demoted(error: BackendError) -> bool:
     return "READONLY" in str(cause) or type(cause).__name__ == "ReadOnlyError"
 
 
-class Master:
-    """Finds the master. `address`: where it was when it was last connected to.
-
-    The sentinels are asked one after the other, each for half of the `timeout` at most; one that does not help is asked
-    last from then on.
-    """
+class Sentinels:
+    """Asks sentinels of one name, each for half of the `timeout` at most."""
 
     def __init__(self, settings: Settings, arguments: Mapping[str, Any]) -> None:
         target = settings.target
-        self.address: Address | None = None
-        self._name = target.name
-        self._sentinels = list(target.nodes)
+        self.name = target.name
         self._kind = arguments["connection_class"]
         kept = {name: value for name, value in arguments.items() if name.startswith(("ssl_", "retry", "protocol"))}
         half = settings.timeout / 2
         self._arguments = {**kept, **target.credentials, "socket_timeout": half, "socket_connect_timeout": half}
+
+    async def ask(self, sentinel: Address, verb: str) -> Any:
+        """What it says of the name."""
+        connection = self._kind(host=sentinel.host, port=sentinel.port, **self._arguments)
+        try:
+            await connection.connect()
+            await connection.send_command("SENTINEL", verb, self.name)
+            return await connection.read_response()
+        finally:
+            await connection.disconnect()
+
+    async def master(self, sentinel: Address) -> Address:
+        """Where it says that the master is."""
+        reply = await self.ask(sentinel, "GET-MASTER-ADDR-BY-NAME")
+        if not reply:
+            raise ConnectionError(f"the sentinel {sentinel} does not know {self.name!r}")
+        return Address(reply[0].decode(), int(reply[1]))
+
+
+class Master:
+    """Finds the master. `address`: where it was when it was last connected to.
+
+    The sentinels are asked one after the other; one that does not help is asked last from then on.
+    """
+
+    def __init__(self, settings: Settings, arguments: Mapping[str, Any]) -> None:
+        self.address: Address | None = None
+        self._asked = Sentinels(settings, arguments)
+        self._sentinels = list(settings.target.nodes)
+        self._kind = arguments["connection_class"]
 
     def connection_class(self) -> Any:
         """A class of connections of the library redis that connect to the master, wherever it is."""
@@ -85,7 +109,7 @@ class Master:
                 error: Exception | None = None
                 for sentinel in tuple(master._sentinels):
                     try:
-                        self.host, self.port = address = await master._found(sentinel)
+                        self.host, self.port = address = await master._asked.master(sentinel)
                         await kind.connect(self)
                         await self.send_command("ROLE")
                         (role, *_) = await self.read_response()
@@ -99,21 +123,9 @@ class Master:
                             raise
                         error = failure
                     master._is_of_no_help(sentinel)
-                raise ConnectionError(f"no sentinel led to a master {master._name!r}: {error}") from error
+                raise ConnectionError(f"no sentinel led to a master {master._asked.name!r}: {error}") from error
 
         return ToTheMaster
-
-    async def _found(self, sentinel: Address) -> Address:
-        connection = self._kind(host=sentinel.host, port=sentinel.port, **self._arguments)
-        try:
-            await connection.connect()
-            await connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name)
-            reply = await connection.read_response()
-        finally:
-            await connection.disconnect()
-        if not reply:
-            raise ConnectionError(f"the sentinel {sentinel} does not know {self._name!r}")
-        return Address(reply[0].decode(), int(reply[1]))
 
     def _is_of_no_help(self, sentinel: Address) -> None:
         if sentinel in self._sentinels:

@@ -20,10 +20,11 @@ _TAG_LIFE: Final = 30 * 86_400_000
 
 
 class Sharing:
-    """The verbs of `SupportsLeases`, `SupportsFeed` and `SupportsTags`."""
+    """The verbs of `SupportsLeases`, `SupportsFeed`, `SupportsTags` and `ReadsReplicas`."""
 
     _commands: Commands
     _links: Way
+    _readers: Way
     _has_scripts = True  # until the server says that EVAL is denied
     _writer: tuple[int, bytes] = (0, b"")
 
@@ -55,7 +56,7 @@ class Sharing:
     ) -> dict[str, Leased]:
         # A token is taken before the value is looked for once more, and the load begins after that: so an invalidation
         # that comes in between takes the token away, and one that came before has taken the value.
-        found = {} if renewing else await self.get_with_ttl(keys)
+        found = {} if renewing else await self.get_with_ttl(keys, from_master=True)
         leased = {key: Leased(value, left, None, False) for key, (value, left) in found.items()}
         missing = [key for key in keys if key not in found]
         if missing:
@@ -63,7 +64,7 @@ class Sharing:
             asked = [leases.lease_in_steps(names, key, token, seconds, owner, lock) for key in missing]
             replies = await self._links.write([command for commands in asked for command in commands])
             per_key = len(replies) // len(missing)
-            again = await self.get_with_ttl(missing)
+            again = await self.get_with_ttl(missing, from_master=True)
             for at, key in enumerate(missing):
                 own = replies[at * per_key : (at + 1) * per_key]
                 value, left = again.get(key, (None, None))
@@ -214,11 +215,17 @@ class Sharing:
             gone = self._commands.unlinks_of([self._commands.names.tag(tag) for tag in tags])
             await self._links.write([*gone, self._said(tags=tags)])
 
-    async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
-        """The found ones with their remaining seconds (None: no expiry), by the server's clock."""
-        found = self._commands.lives(keys, await self._links.read(self._commands.pairs(keys)))
+    async def get_with_ttl(
+        self, keys: Sequence[str], *, from_master: bool = False
+    ) -> dict[str, tuple[bytes, float | None]]:
+        """The found ones with their remaining seconds (None: no expiry), by the server's clock.
+
+        `from_master`: no replica is asked.
+        """
+        links = self._links if from_master else self._readers
+        found = self._commands.lives(keys, await links.read(self._commands.pairs(keys)))
         cut = [key for key, (value, _) in found.items() if value is CUT]
         if cut:
-            replies = await self._links.write(self._commands.pairs(cut, is_whole=True))
+            replies = await links.write(self._commands.pairs(cut, is_whole=True))
             found |= self._commands.lives(cut, replies, is_whole=True)
         return {key: pair for key, pair in found.items() if pair[0] is not None}
