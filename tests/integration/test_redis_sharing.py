@@ -238,6 +238,18 @@ async def test_a_follower_that_slept_while_more_came_than_is_kept_knows_it(build
     assert not (await follower.follow(begun.position, WAIT)).is_whole
 
 
+@pytest.mark.parametrize("verb", ["set_many", "delete_many"])
+async def test_many_keys_are_told_some_at_a_time(build, raw, redis_prefix, verb):
+    follower, other = build(), build()
+    keys = [f"k{number}" for number in range(1_200)]
+    begun = await follower.follow(None, WAIT)
+    await getattr(other, verb)(dict.fromkeys(keys, (b"v", None)) if verb == "set_many" else keys)
+    heard = await follower.follow(begun.position, WAIT)
+    assert (heard.keys, heard.is_whole) == (keys, True)
+    notices = raw.xrange(redis_prefix + "\0f")[1:]  # the first is the follower's own
+    assert len(notices) == 3
+
+
 async def test_nothing_of_ours_is_listed_as_a_key(build, raw, redis_prefix):
     backend = build()
     await backend.set("k", b"v")

@@ -64,13 +64,16 @@ class ClusterLinks:
 
     async def write(self, commands: Sequence[Command]) -> list[Any]:
         """The replies, in order. The feed is told when the rest is done: it may be at another node."""
-        if len(commands) < 2 or commands[-1][0] != "XADD":
+        end = len(commands)
+        while end and commands[end - 1][0] == "XADD":
+            end -= 1
+        if end in (0, len(commands)):
             return checked(await self._said(commands, False), self.settings)
-        return checked(await to_the_end(self._said_and_told(commands)), self.settings)
+        return checked(await to_the_end(self._said_and_told(commands[:end], commands[end:])), self.settings)
 
-    async def _said_and_told(self, commands: Sequence[Command]) -> list[Any]:
-        done = await self._said(commands[:-1], False)
-        return [*done, *await self._said(commands[-1:], False)]
+    async def _said_and_told(self, commands: Sequence[Command], notices: Sequence[Command]) -> list[Any]:
+        done = await self._said(commands, False)
+        return [*done, *await self._said(notices, False)]
 
     async def _said(self, commands: Sequence[Command], is_read: bool) -> list[Any]:
         if self._slots.is_stale:

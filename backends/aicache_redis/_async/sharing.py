@@ -10,7 +10,7 @@ from aicache.errors import BackendError
 from aicache.protocols import Heard, Leased
 from aicache_redis import _leases as leases
 from aicache_redis._async.ways import Way
-from aicache_redis._commands import CUT, Command, Commands
+from aicache_redis._commands import CUT, SLICE, Command, Commands
 from aicache_redis._leases import Step
 
 __all__ = ["Sharing"]
@@ -173,16 +173,19 @@ class Sharing:
 
     async def _store(self, keys: Sequence[str], stores: Sequence[Command]) -> None:
         """Carry out the SETs of some keys, whatever is being loaded: the tokens go first, and everybody is told."""
-        told = [self._said(keys=keys)] if stores else []
-        await self._links.write([*self._untaken([store[1] for store in stores]), *stores, *told])
+        await self._links.write([*self._untaken([store[1] for store in stores]), *stores, *self._told(keys)])
 
     async def _unlinked(self, keys: Sequence[str]) -> int:
         """Forget keys, with their tokens, and tell; returns how many there were."""
         values = list(dict.fromkeys(map(self._commands.name, keys)))
         before, gone = self._untaken(values), self._commands.unlinks_of(values)
-        told = [self._said(keys=dict.fromkeys(keys))] if gone else []
-        replies = await self._links.write([*before, *gone, *told])
+        replies = await self._links.write([*before, *gone, *self._told(keys)])
         return sum(replies[len(before) : len(before) + len(gone)])
+
+    def _told(self, keys: Sequence[str]) -> list[Command]:
+        """Tell of keys, some at a time: no notice keeps a server busy for long."""
+        named = list(dict.fromkeys(keys))
+        return [self._said(keys=named[start : start + SLICE]) for start in range(0, len(named), SLICE)]
 
     def _untaken(self, values: Iterable[bytes]) -> list[Command]:
         """Take the tokens and the locks of values away, by their names."""
