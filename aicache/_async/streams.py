@@ -155,7 +155,8 @@ class Streams:
                 while True:
                     while reader.has_more:
                         chunk = tape.take(reader)
-                        stream.moved()
+                        if tape.refused is not None:
+                            stream.moved()
                         yield chunk
                     if stream.is_over:
                         break
@@ -212,7 +213,8 @@ class Streams:
         def land(pump: asyncio.Task[None]) -> None:
             running.pumps.discard(pump)
             if not stream.tape.ended:  # it was cancelled, perhaps before it began
-                self._land(stream, LoadCancelledError("the stream was cancelled") if pump.cancelled() else pump.exception())
+                cancelled = LoadCancelledError("the stream was cancelled")
+                self._land(stream, cancelled if pump.cancelled() else pump.exception())
 
         stream.pump.add_done_callback(land)
         return stream

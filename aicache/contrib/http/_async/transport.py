@@ -262,7 +262,7 @@ class Transport:
                     exchange.feed(late)
                     yield late
             finally:
-                await response.aclose()
+                await response.stream.aclose()
             last = exchange.end(first, monotonic() - begun)
         except BaseException as error:
             exchange.has_failed, exchange.response = True, None
