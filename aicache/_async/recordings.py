@@ -79,6 +79,8 @@ class Recordings:
             self._chain.refuse(key, found, "not a stream")
         if stale or isinstance(found, Item):
             await self._loads.fleet.renewing([key], lease)
+        if not stale:
+            return Looked(None, None, lease, versions)
         recorded = [item for item in stale if recording_in(item.value) is not None]
         old = freshest(recorded, wanted.asked.policy.stale_if_error)
         return Looked(old if old is not None and self._throttle.holds(key) else None, old, lease, versions)
@@ -88,9 +90,13 @@ class Recordings:
         if tape.refused is None and (kept := self._judged(tape, wanted)) is not None:
             try:
                 item = self._loads.item(tape.recording(seconds).value(), kept.ttl, kept.cost, wanted.asked)
-                item.tags = dict.fromkeys(kept.tags, b"")
-                fit = await self._loads.tagged([(wanted.key, item)], looked.versions, monotonic() - seconds)
-                await self._chain.fill(dict(fit), granted, looked.lease)
+                items = {wanted.key: item}
+                if kept.tags:
+                    item.tags = dict.fromkeys(kept.tags, b"")
+                    items = dict(await self._loads.tagged([*items.items()], looked.versions, monotonic() - seconds))
+                else:
+                    item.tags = looked.versions
+                await self._chain.fill(items, granted, looked.lease)
             except SerializationError:
                 tape.refuse("unserializable")
         if tape.refused is not None:
@@ -104,7 +110,7 @@ class Recordings:
     def _judged(self, tape: Tape, wanted: Wanted) -> Made | None:
         """How to keep it; None, and the tape knows why, where it is not to be kept."""
         try:
-            chunks = tape.chunks()
+            chunks = tape.recording(0.0).chunks
             kept = made_of_stream(None if wanted.keep is None else wanted.keep(chunks), chunks, wanted.asked)
         except Exception as error:
             _log.warning("a stream could not be judged, so it is not stored", exc_info=True)

@@ -12,6 +12,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import nullcontext
 from contextvars import copy_context
 from time import monotonic
 from typing import Any, Final, cast
@@ -36,12 +37,13 @@ _IN_A_ROW: Final = 16  # chunks that an async upstream has at hand go to the rea
 class Stream(Flight):
     """One stream under way, with those who read it."""
 
-    __slots__ = ("_loop", "_room", "_waiting", "found", "pump", "tape")
+    __slots__ = ("_loop", "_room", "_waiting", "found", "place", "pump", "tape")
 
     def __init__(self, key: str, tape: Tape, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__([key])
         self.tape = tape
         self._loop = loop
+        self.place = (loop, key)
         self.pump: asyncio.Task[None] | None = None
         self.found = Found()
         self._waiting: list[asyncio.Future[None]] = []
@@ -54,16 +56,25 @@ class Stream(Flight):
 
     def wake(self) -> None:
         """Have each reader who waits look again."""
+        if not self._waiting:
+            return
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
 
-    async def change(self) -> None:
-        """Wait for the next chunk, or the end."""
+    def change(self) -> asyncio.Future[None]:
+        """What a reader waits for: the next chunk, or the end."""
         future: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(future)
-        await future
+        return future
+
+    def end(self, error: BaseException | None) -> None:
+        """Nothing more comes."""
+        self.landed = self.tape.ended = True
+        self.tape.error = error
+        self.pump = None  # its context has this stream: a circle, which only the collector would find
+        self.wake()
 
     async def room(self) -> None:
         """Wait until the slowest reader is near enough."""
@@ -144,7 +155,8 @@ class Streams:
                 while True:
                     while reader.has_more:
                         chunk = tape.take(reader)
-                        stream.moved()
+                        if tape.refused is not None:
+                            stream.moved()
                         yield chunk
                     if stream.is_over:
                         break
@@ -189,27 +201,41 @@ class Streams:
         return stream, stream.tape.join(), outer
 
     def _start(self, loop: asyncio.AbstractEventLoop, wanted: Wanted) -> Stream:
-        codec, place = self._chain.codec, (loop, wanted.key)
+        codec, running = self._chain.codec, self._running
         stream = Stream(wanted.key, Tape(codec.dumps, codec.loads, wanted.max_bytes), loop)
         stream.completes = wanted.asked.policy.abandoned == "complete"
-        self._running.table[place] = stream
+        running.table[stream.place] = stream
         context = copy_context()
         context.run(current.set, stream)
         stream.pump = loop.create_task(self._pump(stream, wanted), context=context)
-        self._running.pumps.add(stream.pump)
+        running.pumps.add(stream.pump)
 
         def land(pump: asyncio.Task[None]) -> None:
-            self._running.pumps.discard(pump)
-            if self._running.table.get(place) is stream:
-                del self._running.table[place]
-            stream.landed = stream.tape.ended = True
-            stream.tape.error = LoadCancelledError("the stream was cancelled") if pump.cancelled() else pump.exception()
-            stream.wake()
+            running.pumps.discard(pump)
+            if not stream.tape.ended:  # it was cancelled, perhaps before it began
+                cancelled = LoadCancelledError("the stream was cancelled")
+                self._land(stream, cancelled if pump.cancelled() else pump.exception())
 
         stream.pump.add_done_callback(land)
         return stream
 
+    def _land(self, stream: Stream, error: BaseException | None) -> None:
+        running = self._running
+        if stream.pump is not None:
+            running.pumps.discard(stream.pump)
+        if running.table.get(stream.place) is stream:
+            del running.table[stream.place]
+        stream.end(error)
+
     async def _pump(self, stream: Stream, wanted: Wanted) -> None:
+        try:
+            await self._record(stream, wanted)
+        except Exception as error:
+            self._land(stream, error)
+        else:
+            self._land(stream, None)  # here and not when the task is done, which is a turn of the loop later
+
+    async def _record(self, stream: Stream, wanted: Wanted) -> None:
         key, policy, tape = wanted.key, wanted.asked.policy, stream.tape
         await self._chain.hear()
         with self._chain.fence.enter([key]) as granted:
@@ -239,9 +265,9 @@ class Streams:
         opened: list[object] = []
         self._counters.loads += 1
         began, begun = monotonic(), self._clock()
-        timeout = asyncio.timeout(limit)
+        timeout = None if limit is None else asyncio.timeout(limit)
         try:
-            async with timeout:
+            async with timeout or nullcontext():
                 upstream = await call(wanted.factory)
                 opened.append(upstream)
                 is_async = hasattr(upstream, "__aiter__")
@@ -253,7 +279,7 @@ class Streams:
                 async for chunk in chunks:
                     tape.add(chunk, self._clock() - begun)
                     stream.wake()
-                    if not pulled:
+                    if timeout is not None and not pulled:
                         timeout.reschedule(None)  # it bounds the wait for the first chunk
                     if not (is_async and pulled % _IN_A_ROW):
                         await asyncio.sleep(0)  # an upstream that never waits must not keep its readers from reading
@@ -266,7 +292,7 @@ class Streams:
         except Exception as error:
             failure = type(error).__name__
             self._counters.load_errors += 1
-            if isinstance(error, TimeoutError) and timeout.expired():
+            if isinstance(error, TimeoutError) and timeout is not None and timeout.expired():
                 self._counters.load_timeouts += 1
                 raise LoadTimeoutError(f"no first chunk came within hard_timeout={limit:g} s") from error
             raise

@@ -133,7 +133,7 @@ def made(outcome: object, call: Call, old: Item | None) -> Made:
 def made_of_stream(said: object, chunks: list[Any], call: Call) -> Made:
     """What a stream that has ended well comes to, when `keep` was given its chunks and said this of them."""
     if isinstance(said, _Kept):
-        return made(said._replace(value=chunks), call, None)
+        return made(said if said.value is chunks else said._replace(value=chunks), call, None)
     if isinstance(said, _Skipped):
         return Made(chunks, None, None, said.reason)
     if said is not None and said is not chunks:

@@ -138,7 +138,7 @@ class Tape:
     def add(self, value: object, at: float) -> None:
         """One chunk more, that came `at` seconds after the beginning."""
         raw = None
-        if not is_immutable(value):
+        if type(value) not in _FLAT and not is_immutable(value):
             try:
                 raw = self._dumps(value)
             except SerializationError:
@@ -159,22 +159,18 @@ class Tape:
         value, chunk.value = chunk.value, _TAKEN
         return self._loads(chunk.raw) if value is _TAKEN else value
 
-    def chunks(self) -> list[Any]:
-        """All chunks, with copies of those that can be changed; the tape must be whole."""
-        return [chunk.value if chunk.raw is None else self._loads(chunk.raw) for chunk in self._all()]
-
     def recording(self, at: float) -> Recording:
-        """What is to be stored, where the end came `at` seconds after the beginning."""
-        times = [chunk.at for chunk in self._all()]
-        return Recording(self.chunks(), [round(seconds, 6) for seconds in (*times, at)])
-
-    def _all(self) -> list[_Chunk]:
-        found: list[_Chunk] = []
+        """All chunks, with copies of those that can be changed, where the end came `at` seconds after the beginning;
+        the tape must be whole.
+        """
+        made = Recording([], [])
         chunk = cast("_Chunk", self._start).next
         while chunk is not None:
-            found.append(chunk)
+            made.chunks.append(chunk.value if chunk.raw is None else self._loads(chunk.raw))
+            made.at.append(round(chunk.at, 6))
             chunk = chunk.next
-        return found
+        made.at.append(round(at, 6))
+        return made
 
 
 def checked_pacing(pacing: object) -> Pacing:

@@ -77,6 +77,7 @@ NAMES: Final = {
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",
+    "__anext__": "__next__",
     "aclosing": "closing",
     "aiter": "iter",
     "aiter_bytes": "iter_bytes",

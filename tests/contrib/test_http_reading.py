@@ -52,6 +52,19 @@ def test_events_come_out_however_they_are_cut(
     assert found == events
 
 
+PIECES = [
+    "data: a\n\n", "data: \n\n", "data: a\r\n\r\n", "data: a\r\n\n", "data: a\n\ndata: b\n\n", "event: x\ndata: a\n\n",
+    "data: ☃\n\n\n", "data: a\n", "\n", "\r", "data: ", "a", ": hello\n\n",
+]  # fmt: skip
+
+
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=6))
+def test_chunks_that_are_an_event_each_are_read_as_any_others(pieces: list[str]) -> None:
+    whole, cut_up, chunks = Events(), Events(), [piece.encode() for piece in pieces]
+    found = [event for chunk in chunks for event in whole.feed(chunk)]
+    assert found == [event for byte in b"".join(chunks) for event in cut_up.feed(bytes([byte]))]
+
+
 def test_an_event_that_is_not_ended_is_none() -> None:
     assert Events().feed(b"data: [DONE]\n") == []
 

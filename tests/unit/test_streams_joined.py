@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import weakref
 from copy import deepcopy
 
 import pytest
@@ -95,6 +96,67 @@ async def test_fifty_readers_are_one_upstream_and_the_first_is_cancelled(cache):
     stats = cache.stats()
     assert (upstream.calls, stats.loads, stats.joins, stats.skips) == (1, 1, 49, {})
     assert await read(cache) == list("abcdef")
+
+
+@pytest.mark.parametrize("passed", range(3))
+async def test_the_first_reader_may_be_cancelled_wherever_it_waits(cache, passed):
+    upstream = Upstream(*"abc")
+    first = Reader(cache, upstream)
+    await settle()
+    late = Reader(cache, never)
+    upstream.let(passed)
+    await settle()
+    first.task.cancel()
+    await settle()
+    upstream.let(3 - passed)
+    assert await late.task == list("abc")
+    assert (first.got, upstream.calls, upstream.open) == (list("abc")[:passed], 1, 0)
+    assert await read(cache) == list("abc")
+
+
+async def test_who_joins_while_a_stream_is_stored_gets_all_of_it():
+    store = SlowStore()
+    arrived, gate = store.hold("set", "before")
+    async with TieredCache([Tier(backend=store, timeout=None)]) as cache:
+        upstream = Upstream(*"ab")
+        first = Reader(cache, upstream)
+        upstream.let(2)
+        await arrived.wait()
+        late = Reader(cache, never)
+        await settle()
+        assert (late.got, late.task.done()) == (["a", "b"], False)
+        first.task.cancel()
+        await settle()
+        gate.set()
+        assert await late.task == await read(cache) == ["a", "b"]
+        assert upstream.calls == 1
+
+
+async def test_a_stream_that_is_cancelled_before_it_begins_asks_for_nothing(cache):
+    reader = Reader(cache, never)
+    await asyncio.sleep(0)
+    (pump,) = cache._running.pumps
+    pump.cancel()
+    with pytest.raises(LoadCancelledError):
+        await reader.task
+
+
+async def test_a_stream_that_is_over_leaves_nothing_to_the_collector(cache):
+    upstream = Upstream(*"ab")
+    gc.collect()
+    gc.disable()
+    try:
+        reader = Reader(cache, upstream)
+        await settle()
+        (stream,) = cache._running.table.values()
+        tape = weakref.ref(stream.tape)
+        del stream
+        upstream.let(2)
+        assert await reader.task == ["a", "b"]
+        await settle()
+        assert tape() is None
+    finally:
+        gc.enable()
 
 
 async def test_who_joins_gets_what_has_passed_at_once_and_then_lives_with_it(cache):

@@ -170,7 +170,8 @@ class Desk:
             place = (id(rule), url.scheme, url.netloc, url.raw_path, *told, sha256(request.content).digest())
             read = self._known.get(place)
             if read is None:
-                what = sent(request)
+                named_here = {name: value for name, value in zip(rule.headers, told, strict=True) if value is not None}
+                what = sent(request, named_here)
                 read = _Read(key_of(what, rule, self.scope), rule.asks(what.body))
                 self._known.put(place, read)
         except _UNREADABLE:
@@ -215,7 +216,9 @@ class Desk:
     def judged(self, exchange: Exchange, chunks: list[Any]) -> Any:
         """The same in the words of `TieredCache.stream`."""
         kind, ttl, reason = self.verdict(exchange)
-        return Skip(chunks, reason or kind) if kind == "skip" else Store(chunks, ttl=ttl)
+        if kind == "skip":
+            return Skip(chunks, reason or kind)
+        return chunks if ttl is UNSET else Store(chunks, ttl=ttl)
 
     def skip(self, reason: str) -> None:
         """Count an answer that is not stored."""

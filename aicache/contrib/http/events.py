@@ -19,6 +19,8 @@ class Events:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that this chunk completes."""
+        if not (self._rest or self._is_first) and chunk.startswith(b"data: ") and _is_one(chunk):
+            return [("", chunk[6:-2].decode("utf-8", "replace"))]
         data = self._rest + chunk
         if self._is_first and len(data) >= 3:
             self._is_first = False
@@ -31,6 +33,11 @@ class Events:
         *blocks, rest = data.split(b"\n\n")
         self._rest = rest + held
         return [event for block in blocks if (event := _event(block)) is not None]
+
+
+def _is_one(chunk: bytes) -> bool:
+    """Whether a chunk is one event of one line, as nearly all are."""
+    return chunk.find(b"\n") == len(chunk) - 2 and chunk.endswith(b"\n") and b"\r" not in chunk
 
 
 def _event(block: bytes) -> Event | None:

@@ -50,16 +50,17 @@ class Exchange:
 
     def begin(self, response: Any, created: float) -> None:
         """The answer has begun, to what was asked at `created`, in seconds since the epoch."""
+        raw = response.headers.raw
         self.response = response
-        self.is_encoded = "content-encoding" in response.headers
-        self.play(Head(response.status_code, kept_headers(response.headers.raw), created))
+        self.is_encoded = b"content-encoding" in {name.lower() for name, _ in raw}
+        self.play(Head(response.status_code, kept_headers(raw), created))
 
     def play(self, head: Head) -> None:
         """An answer with this head has begun, which may be one that was kept."""
         self.head = head
         self._reader: Reader = self._rule.reader()  # not before: most requests are answered without one
         self._body: list[bytes] = []
-        if any(name == "content-type" and kind.startswith(_STREAM) for name, kind in head.headers):
+        if dict(head.headers).get("content-type", "").startswith(_STREAM):
             self._events = Events()
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from json import dumps
+from json import JSONEncoder
 from typing import Any, Final, NamedTuple, cast
 
 from aicache.ai.usage import Usage
@@ -55,6 +55,7 @@ _DROPPED: Final = frozenset(
         "x-aicache",
     }
 )
+_dumps: Final = JSONEncoder(check_circular=False).encode  # what is given has no circles
 _OF_ENCODING: Final = frozenset({b"content-encoding", b"content-length"})
 
 
@@ -67,7 +68,7 @@ class Head(NamedTuple):
 
     def chunk(self) -> str:
         """The chunk that it is kept as."""
-        return dumps(self.plain())
+        return _dumps(self.plain())
 
     def plain(self) -> dict[str, Any]:
         """The same as a plain dict."""
@@ -97,7 +98,7 @@ def head_of(plain: dict[str, Any]) -> Head | None:
 
 def usage_chunk(usage: Usage) -> str:
     """The last chunk, with what the call used."""
-    return dumps({"usage": usage.to_dict()})
+    return _dumps({"usage": usage.to_dict()})
 
 
 def usage_in(chunk: object) -> Usage | None:

@@ -41,8 +41,8 @@ class Sent(NamedTuple):
     body: dict[str, Any]
 
 
-def sent(request: Any) -> Sent:
-    """What a request of httpx2 or httpx is sent as.
+def sent(request: Any, headers: Mapping[str, str] | None = None) -> Sent:
+    """What a request of httpx2 or httpx is sent as. `headers`: those that count, where they are known; None: all.
 
     Raises `ValueError` or `RecursionError` where its body is no JSON object, and `RuntimeError` where the body is still
     to be made: it is not read for the cache's sake.
@@ -53,7 +53,8 @@ def sent(request: Any) -> Sent:
         raise ValueError("the body is no object")
     path, query = target_of(request)
     origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
-    return Sent(request.method, origin, path, query, request.headers, raw, cast("dict[str, Any]", body))
+    known = request.headers if headers is None else headers
+    return Sent(request.method, origin, path, query, known, raw, cast("dict[str, Any]", body))
 
 
 def target_of(request: Any) -> tuple[str, str]:

@@ -22,12 +22,15 @@ class Body:
         self._exchange = exchange
         self._receipt = receipt
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._chunks:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            chunk = await anext(self._chunks)
             if type(chunk) is bytes:
-                yield chunk
-            else:  # the last one, which has the usage
-                self._enter(chunk)
+                return chunk
+            self._enter(chunk)  # the last one, which has the usage
 
     async def aclose(self) -> None:
         """Read no more. Where the last event was seen nothing is missing, so then the answer is kept."""

@@ -216,13 +216,15 @@ class Transport:
 
     def _asked_by_us(self, plan: Plan, exchange: Exchange, chunks: AsyncGenerator[Any, None]) -> Any:
         self._desk.misses += 1
-        response, library = exchange.response, self._library
-        return library.response(
+        response = exchange.response
+        passed = self._library.response(
             response.status_code,
-            headers=[*exchange.passed, (b"x-aicache", b"miss")],
-            stream=library.body(chunks, exchange, self._desk.receipt(plan, "miss")),
+            headers=exchange.passed if exchange.is_encoded else response.headers,
+            stream=self._library.body(chunks, exchange, self._desk.receipt(plan, "miss")),
             extensions=response.extensions,
         )
+        passed.headers["x-aicache"] = "miss"
+        return passed
 
     def _is_too_old(self, head: Head, plan: Plan) -> bool:
         oldest = plan.controls.max_age
@@ -260,7 +262,7 @@ class Transport:
                     exchange.feed(late)
                     yield late
             finally:
-                await response.aclose()
+                await response.stream.aclose()
             last = exchange.end(first, monotonic() - begun)
         except BaseException as error:
             exchange.has_failed, exchange.response = True, None

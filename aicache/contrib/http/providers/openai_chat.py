@@ -110,7 +110,8 @@ def _asks(body: dict[str, Any]) -> Asked:
 def _looks_up(body: dict[str, Any]) -> bool:
     if body.get("web_search_options") is not None or "-search-" in str(body.get("model")):
         return True
-    return any(tool.get("type") not in _OWN_TOOLS for tool in items(body.get("tools")))
+    tools = items(body.get("tools"))
+    return bool(tools) and any(tool.get("type") not in _OWN_TOOLS for tool in tools)
 
 
 CHAT: Final = Rule(
