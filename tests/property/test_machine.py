@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 from unittest import TestCase
 from uuid import uuid4
@@ -13,6 +14,7 @@ from hypothesis import settings
 from aicache import SyncTieredCache, TieredCache
 from aicache.testing import FakeClock, FaultyBackend, SyncFaultyBackend
 from aicache.testing.machine import backend_machine, cache_machine
+from aicache.testing.servers import RedisServer
 from aicache_memory import MemoryBackend, SyncMemoryBackend
 from aicache_null import NullBackend
 from aicache_redis import RedisBackend, SyncRedisBackend
@@ -88,6 +90,13 @@ CACHES = {
 }
 
 
+@pytest.fixture(scope="module")
+def url(redis_server: RedisServer) -> Iterator[str]:
+    """A server of their own: to clear and to list is to walk over what all other tests have left in theirs."""
+    with RedisServer() as server:
+        yield server.url
+
+
 def redis_machines(url: str, prefix: str) -> dict[str, type[TestCase]]:
     """Machines against a real server."""
 
@@ -123,8 +132,8 @@ def test_a_quarter_of_the_runs_agrees(case: type[TestCase]) -> None:
 
 
 @EACH_OF_REDIS
-def test_a_quarter_of_the_runs_agrees_on_a_server(name: str, redis_url: str, redis_prefix: str) -> None:
-    run(redis_machines(redis_url, redis_prefix)[name], 4)
+def test_a_quarter_of_the_runs_agrees_on_a_server(name: str, url: str, redis_prefix: str) -> None:
+    run(redis_machines(url, redis_prefix)[name], 4)
 
 
 @pytest.mark.nightly
@@ -137,5 +146,5 @@ def test_every_run_agrees(case: type[TestCase]) -> None:
 @pytest.mark.nightly
 @pytest.mark.timeout(7200)
 @EACH_OF_REDIS
-def test_every_run_agrees_on_a_server(name: str, redis_url: str, redis_prefix: str) -> None:
-    run(redis_machines(redis_url, redis_prefix)[name])
+def test_every_run_agrees_on_a_server(name: str, url: str, redis_prefix: str) -> None:
+    run(redis_machines(url, redis_prefix)[name])
