@@ -6,6 +6,7 @@ deadline for one example: a busy machine is not a bug.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 
@@ -22,6 +23,12 @@ settings.register_profile("default", _PLAIN)
 settings.register_profile("ci", _PLAIN, derandomize=True, database=None, print_blob=True)
 settings.register_profile("nightly", _PLAIN, max_examples=5_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "default"))
+
+
+def pytest_collection_finish() -> None:
+    """All that was imported stays: the collector need not look through it again and again while tests run."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

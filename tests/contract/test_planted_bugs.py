@@ -49,7 +49,8 @@ def test_each_bug_is_caught_and_nothing_else_is(
     shutil.copytree(PLANTED, pytester.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     modules = ["good.py", *sorted(path.name for path in PLANTED.glob("bugs_*.py"))]
     outcomes = Outcomes()
-    pytester.inline_run("-q", "-p", "no:asyncio", "-p", "no:cacheprovider", *modules, plugins=[outcomes])
+    plain = ("-q", "--disable-plugin-autoload", "-p", "no:cacheprovider", "--tb=native")  # nobody reads the tracebacks
+    pytester.inline_run(*plain, *modules, plugins=[outcomes])
 
     bugs = {suite for suite, test in outcomes.caught_by.items() if test is not None}
     good = outcomes.caught_by.keys() - bugs

@@ -38,6 +38,17 @@ if inspect.iscoroutine(answer):
 """
 
 
+# Runs pytest with no plug-in on the file, and the machines in it with a tenth of the examples: what they are to find is
+# in the tests of the machines, and here they are to run.
+PYTEST = """
+import sys, hypothesis, pytest
+
+hypothesis.settings.register_profile("documents", max_examples=10)
+hypothesis.settings.load_profile("documents")
+sys.exit(pytest.main(["-q", "--disable-plugin-autoload", "-p", "no:cacheprovider", sys.argv[1]]))
+"""
+
+
 class Block(NamedTuple):
     language: str
     line: int
@@ -109,9 +120,7 @@ def test_the_python_runs_against_a_server(document: str, tmp_path: Path, redis_u
 @pytest.mark.parametrize("document", WITH_TESTS)
 def test_the_tests_that_are_shown_pass(document: str, tmp_path: Path) -> None:
     classes = len(re.findall(r"^(?:class )?Test\w+(?:\(| =)", source_of(document), flags=re.MULTILINE))
-    output = run(
-        importable(source_of(document)), tmp_path, "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"
-    )
+    output = run(importable(source_of(document)), tmp_path, "-c", PYTEST)
     passed = re.search(r"^(\d+) passed in", output, flags=re.MULTILINE)
     assert passed, output
     assert int(passed[1]) >= classes

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,14 +27,14 @@ NEVER = ("changes_seen", "errors", "returned", "stale", "stale_from_the_store", 
 
 
 @pytest.fixture
-def measured(record_property: Callable[[str, object], None]) -> Callable[[Row], Awaitable[tuple[Figures, list[str]]]]:
-    """Measures a row and says what did not hold. What a busy machine can spoil may hold at the third attempt; what must
-    never happen is not asked a second time.
+def measured(record_property: Callable[[str, object], None]) -> Callable[..., Awaitable[tuple[Figures, list[str]]]]:
+    """Measures a row, at a scale if one is given, and says what did not hold. What a busy machine can spoil may hold at
+    the third attempt; what must never happen is not asked a second time.
     """
 
-    async def measure(row: Row) -> tuple[Figures, list[str]]:
+    async def measure(row: Row, **scale: Any) -> tuple[Figures, list[str]]:
         for attempt in range(1, 4):
-            figures = await row.measure("aicache", Scale())
+            figures = await row.measure("aicache", Scale(**scale))
             record_property("figures", figures)
             missed = row.held(figures)
             if not missed or attempt == 3 or any(figures.get(name) for name in NEVER):

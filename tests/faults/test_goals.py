@@ -8,18 +8,43 @@ from under_fault.rows import Row, Scale
 
 from aicache.testing import FaultyBackend
 
+from .rows import each_of
+
 pytestmark = pytest.mark.redis
 
 MODULES = (cancel, forked, outages, refusals, provider, flights, bombs, objects)
 ROWS = [row for module in MODULES for row in module.ROWS]
 
+# What each of them is like, in every run.
+NIGHTLY = {
+    "SIGSTOP": "silence",
+    "CLIENT PAUSE": "silence",
+    "200 ms of latency": "silence",
+    "20 bombs under live keys": "a value of 100 MB under a live key",  # and bomb by bomb in tests/unit
+    "10,000 gets of threads, a pool of 10": "10,000 gets at once, a pool of 10",
+    "fork of 4, a fresh loop": "fork of 4, the same loop",
+    "10,000 schedules of cancellation": "10,000 schedules of cancellation",  # a tenth of them
+}
+
 
 @pytest.mark.timeout(600)  # three times what the longest takes on a busy machine
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+@each_of(ROWS, nightly=NIGHTLY)
 async def test_what_is_promised_holds_under(row: Row, redis_server, measured) -> None:
     figures, missed = await measured(row)
     assert missed == [], figures
+
+
+async def test_what_is_promised_holds_under_a_thousand_schedules_of_cancellation(measured) -> None:
+    (row,) = [row for row in ROWS if row.name == "10,000 schedules of cancellation"]
+    figures, missed = await measured(row, seeds=1_000)
+    assert missed == [], figures
+    assert figures["schedules"] == 1_000
+
+
+def test_what_is_measured_at_night_is_like_what_always_is() -> None:
+    always = {row.name for row in ROWS} - NIGHTLY.keys() | {"10,000 schedules of cancellation"}
+    assert always >= set(NIGHTLY.values())
 
 
 def test_every_fault_that_is_promised_for_has_a_row() -> None:

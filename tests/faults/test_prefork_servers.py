@@ -130,7 +130,12 @@ def asked(url: str) -> dict:
             time.sleep(0.05)  # it is still starting
 
 
-@pytest.mark.parametrize("server", SERVERS)
+NIGHTLY = {"gunicorn, threads", "uvicorn"}  # like the other of threads, and of loops
+
+
+@pytest.mark.parametrize(
+    "server", [pytest.param(server, marks=[pytest.mark.nightly] * (server in NIGHTLY)) for server in SERVERS]
+)
 def test_a_cache_made_and_used_before_the_fork_serves_every_worker(server, tmp_path, redis_url, redis_prefix):
     with serving(SERVERS[server], tmp_path, redis_url, redis_prefix) as url:
         asked(f"{url}/0")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from aicache._kernel.recovery import Missed, Sweep
 
@@ -120,8 +121,9 @@ class MissedMachine(RuleBasedStateMachine):
         assert not any(self.missed.distrusts(key) for key in ALL)
 
 
-TestMissed = MissedMachine.TestCase
-TestMissed.settings = settings(max_examples=200, stateful_step_count=40)
+@pytest.mark.parametrize("examples", [50, pytest.param(200, marks=pytest.mark.nightly)])
+def test_the_queue_keeps_to_the_account(examples):
+    run_state_machine_as_test(MissedMachine, settings=settings(max_examples=examples, stateful_step_count=40))
 
 
 @given(st.lists(st.tuples(st.text(min_size=1), st.integers(1, 100))))
