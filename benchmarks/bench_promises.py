@@ -213,7 +213,11 @@ def _redis(url: str, verb: str) -> list[Contender]:
 
     more = {
         "get": ("floor: and no reply too large", "GETRANGE, so that no value of another's can fill this process"),
-        "set": ("floor: and others are told", "what is being loaded is refused, and who has it in memory hears of it"),
+        "set": (
+            "floor: and others are told",
+            "what is being loaded is refused, and who has it in memory hears of it; by three commands for each set, "
+            "which aicache says once for all sets that come together",
+        ),
     }
     return [
         stage("floor: bare pipelining", bare, raw, "one socket; bytes"),

@@ -1,7 +1,7 @@
 """The transport under a provider's SDK: what a miss costs beside a call without it, and what a hit costs.
 
-The provider is a process of its own on the loopback interface; what is measured is the HTTP transport, without a client
-or an SDK, which take longer than all of this.
+The provider is a process of its own on the loopback interface; what is measured is the HTTP transport, from a request
+to the end of its answer, without a client or an SDK, which take longer than all of this.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from typing import Any
 
-from harness import Contender, Run, Scenario
+from harness import Contender, Run, Scenario, Taken, Watch
 
 __all__ = ["scenarios"]
 
@@ -66,22 +66,27 @@ def _calls(wrapped: Wrapped, streams: bool, is_hit: bool) -> Callable[[], AsyncG
         with _provider() as url:
             async with asynccontextmanager(wrapped)() as transport:
 
-                async def call(number: int) -> bytes:
+                def request(number: int) -> httpx2.Request:
                     body = {"model": "m", "messages": MESSAGES, "stream": streams, "number": number}
-                    request = httpx2.Request("POST", f"{url}/v1/chat/completions", json=body)
+                    return httpx2.Request("POST", f"{url}/v1/chat/completions", json=body)
+
+                async def sent(request: httpx2.Request) -> bytes:
                     response = await transport.handle_async_request(request)
                     answer = b"".join([chunk async for chunk in response.stream])
                     await response.stream.aclose()
                     return answer
 
-                first, second = await call(-1), await call(-1)
+                first, second = await sent(request(-1)), await sent(request(-1))
                 assert b"snow" in first
                 assert (first == second) == (wrapped is _aicache), "a kept answer is the same, a new one is not"
-                assert await call(-2) != first, "another request's answer was handed out"
+                assert await sent(request(-2)) != first, "another request's answer was handed out"
 
-                async def run(times: int) -> None:
-                    for _ in range(times):
-                        await call(-1 if is_hit else next(_NUMBERS))
+                async def run(times: int) -> Taken:
+                    requests = [request(-1 if is_hit else next(_NUMBERS)) for _ in range(times)]
+                    with Watch() as watch:
+                        for one in requests:
+                            await sent(one)
+                    return watch.taken(times)
 
                 yield run
 

@@ -47,9 +47,10 @@ REASONS: dict[str, str] = {
         "names. It would take an event loop in C (uvloop) or a Unix socket."
     ),
     "10": (
-        "The bars are those of one SET. Here a set also takes away what would let an older load be stored after it,"
-        " and tells the memory of other processes: three commands, see the promises of a Redis set. It would take "
-        "one such command for all sets of one turn of the event loop."
+        "The bars are those of one SET of msgpack. Here a value is looked at type by type, compressed and sealed, "
+        "older loads of its key are refused, and other processes' memory is told: see the promises of a Redis set. "
+        "What goes with a set is said once for all that come together; a lone one sends three commands. It would take "
+        "the envelope in compiled code, and for a lone set a script, which a server may deny."
     ),
     "12": (
         "As 8: each value of the hundred is limited, decompressed and checked for its own key, where MGET hands "
