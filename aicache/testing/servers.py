@@ -111,8 +111,12 @@ class RedisCluster(_Group):
         until(self._is_ready, "the cluster did not come up")
 
     def _is_ready(self) -> bool:
-        return all(b"cluster_state:ok" in node.say("CLUSTER", "INFO") for node in self.nodes) and all(
-            b"master_link_status:up" in node.say("INFO", "replication") for node in self.nodes[self._count :]
+        """Whether each node serves, follows its master, and knows all replicas, for whoever asks it for them."""
+        owners = len(self.nodes) // self._count
+        return (
+            all(b"cluster_state:ok" in node.say("CLUSTER", "INFO") for node in self.nodes)
+            and all(b"master_link_status:up" in node.say("INFO", "replication") for node in self.nodes[self._count :])
+            and all(len(own) == owners for node in self.nodes for _, _, *own in node.say("CLUSTER", "SLOTS"))
         )
 
 
@@ -154,6 +158,9 @@ class RedisSentinel(_Group):
             facts = dict(zip(said[::2], said[1::2], strict=True))
             if (facts[b"num-slaves"], facts[b"num-other-sentinels"]) != (b"1", b"2"):
                 return False
+            (replica,) = sentinel.say("SENTINEL", "REPLICAS", self.name)
+            if dict(zip(replica[::2], replica[1::2], strict=True))[b"master-link-status"] != b"ok":
+                return False  # it has not been asked yet
         return True
 
     def _is_followed(self) -> bool:
