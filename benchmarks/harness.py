@@ -84,13 +84,20 @@ class Scenario:
 class Options:
     """How long to measure: `rounds` of about `seconds` for each contender. They are many and short, so that a machine
     that is now fast and now slow is the same for all contenders of a round. `is_quick`: a third of the rounds of what
-    says by itself how many it needs; `is_check`: nothing is measured for longer than `seconds`.
+    says by itself how many it needs, and half of its seconds; `is_check`: nothing is measured for longer than
+    `seconds`.
     """
 
     rounds: int = 31
     seconds: float = 0.05
     is_quick: bool = False
     is_check: bool = False
+
+    def seconds_of(self, scenario: Scenario) -> float:
+        """How long a round of the scenario is."""
+        if scenario.seconds is None or self.is_check:
+            return self.seconds
+        return scenario.seconds / 2 if self.is_quick else scenario.seconds
 
     def rounds_of(self, scenario: Scenario) -> int:
         """How many rounds the scenario gets."""
@@ -160,8 +167,7 @@ async def measure(scenario: Scenario, options: Options) -> dict[str, Any]:
             try:
                 run = await stack.enter_async_context(asynccontextmanager(contender.open)())
                 is_once = scenario.rounds is not None and scenario.seconds is None
-                seconds = options.seconds if scenario.seconds is None or options.is_check else scenario.seconds
-                many = 1 if is_once else await _calibrated(run, seconds, scenario.at_once)
+                many = 1 if is_once else await _calibrated(run, options.seconds_of(scenario), scenario.at_once)
                 runs[contender.name] = run, many
             except Exception as error:
                 error.add_note(f"by {contender.name!r} in {scenario.name!r}")
