@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final, cast
 
 from aicache.protocols import Heard, Leased
-from aicache_redis._commands import Command, milliseconds, seconds_left
+from aicache_redis._commands import SLICE, Command, milliseconds, seconds_left
 from aicache_redis._names import Names, encoded
 from aicache_redis._scripts import FILL, LEASE, RELEASE, RENEW, Script
 
@@ -26,7 +27,7 @@ __all__ = [
     "lease",
     "lease_in_steps",
     "leased",
-    "notice",
+    "notices",
     "owned_in_steps",
     "position",
     "release",
@@ -141,7 +142,7 @@ def release(names: Names, key: str, holder: bytes) -> Step:
 # -- the feed: a capped stream
 
 
-def notice(
+def notices(
     names: Names,
     writer: bytes,
     *,
@@ -149,14 +150,14 @@ def notice(
     tags: Iterable[str] = (),
     filled: Iterable[str] = (),
     is_clear: bool = False,
-) -> Command:
-    """Tell every process."""
-    said = [part for key in keys for part in (_KEY, encoded(key))]
-    said += [part for tag in tags for part in (_TAG, encoded(tag))]
-    said += [part for key in filled for part in (_FILLED, encoded(key))]
+) -> list[Command]:
+    """Tell every process, of some names at a time: no notice keeps a server busy for long."""
+    said = [(kind, name) for kind, all_of in ((_KEY, keys), (_TAG, tags), (_FILLED, filled)) for name in all_of]
+    parts = [(kind, encoded(name)) for kind, name in dict.fromkeys(said)]
     if is_clear:
-        said += [_CLEAR, b""]
-    return ("XADD", names.feed, "MAXLEN", "~", KEPT_NOTICES, "*", _WRITER, writer, *said)
+        parts.append((_CLEAR, b""))
+    start = ("XADD", names.feed, "MAXLEN", "~", KEPT_NOTICES, "*", _WRITER, writer)
+    return [(*start, *chain.from_iterable(parts[at : at + SLICE])) for at in range(0, len(parts), SLICE)]
 
 
 def begin_following(names: Names) -> Command:

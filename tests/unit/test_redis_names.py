@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicache_redis._leases import heard
+from aicache_redis._leases import heard, notices
 from aicache_redis._names import Names, slot_of
 
 PREFIXES = ["", "aicache:", "a{1}:", "é:"]
@@ -65,3 +65,20 @@ def test_a_feed_that_holds_the_position_or_an_older_entry_is_whole(oldest):
 
 def test_a_clear_is_not_whole():
     assert not heard("5-0", replies(entry(6, b"c", b"")), None).is_whole
+
+
+def test_of_many_names_of_any_kind_is_told_some_at_a_time():
+    told = {"keys": [f"k{n}" for n in range(700)], "tags": ["t", "t"], "filled": [f"f{n}" for n in range(400)]}
+    commands = notices(Names("p:"), b"writer", **told, is_clear=True)
+    assert [command[:8] for command in commands] == [
+        ("XADD", b"p:\0f", "MAXLEN", "~", 10_000, "*", b"w", b"writer")
+    ] * 3
+    fields = [list(zip(command[8::2], command[9::2], strict=True)) for command in commands]
+    assert [len(own) for own in fields] == [500, 500, 102]
+    said = [(b"k", f"k{n}".encode()) for n in range(700)] + [(b"t", b"t")]
+    said += [(b"f", f"f{n}".encode()) for n in range(400)] + [(b"c", b"")]
+    assert [field for own in fields for field in own] == said
+
+
+def test_of_nothing_nothing_is_told():
+    assert notices(Names("p:"), b"writer") == []

@@ -141,7 +141,7 @@ class RedisBackend(Sharing):
         # A load that began before must not be stored after: all tokens go before the first value does.
         for start in (self._commands.names.tokens, self._commands.names.prefix):
             await self._unlink_from(start)
-        await self._links.write([self._said(is_clear=True)])
+        await self._links.write(self._said(is_clear=True))
 
     async def reclaim(self, prefix: str = "") -> int:
         """Remove what begins with `prefix`, a slice at a time, and tell nobody; returns how many entries there were."""

@@ -10,7 +10,7 @@ from aicache.errors import BackendError
 from aicache.protocols import Heard, Leased
 from aicache_redis import _leases as leases
 from aicache_redis._async.ways import Way
-from aicache_redis._commands import CUT, SLICE, Command, Commands
+from aicache_redis._commands import CUT, Command, Commands
 from aicache_redis._leases import Step
 
 __all__ = ["Sharing"]
@@ -84,7 +84,7 @@ class Sharing:
         """Store each value for its ttl while its token stands; returns the keys that were stored."""
         commands, names, owner = self._commands, self._commands.names, leases.holder_of(holder)
         sets = [(token, commands.set(key, value, ttl)) for key, (value, ttl, token) in entries.items()]
-        told = [self._said(filled=entries)] if owner else []  # somebody may be waiting
+        told = self._said(filled=entries) if owner else []  # somebody may be waiting
         replies = await self._run([leases.fill(names, token, owner, store) for token, store in sets], told)
         if replies is None:
             replies = [
@@ -102,7 +102,7 @@ class Sharing:
     async def release(self, keys: Sequence[str], *, holder: str) -> None:
         """Give back the locks that this holder has."""
         owner, names = leases.holder_of(holder), self._commands.names
-        await self._owned([leases.release(names, key, owner) for key in keys], [self._said(filled=keys)])
+        await self._owned([leases.release(names, key, owner) for key in keys], self._said(filled=keys))
 
     async def leased(self, prefix: str = "") -> AsyncIterator[str]:
         """Each key that begins with `prefix` and has a token, at least once."""
@@ -165,27 +165,22 @@ class Sharing:
         tags: Iterable[str] = (),
         filled: Iterable[str] = (),
         is_clear: bool = False,
-    ) -> Command:
+    ) -> list[Command]:
         names, writer = self._commands.names, self._writer_now()
-        return leases.notice(names, writer, keys=keys, tags=tags, filled=filled, is_clear=is_clear)
+        return leases.notices(names, writer, keys=keys, tags=tags, filled=filled, is_clear=is_clear)
 
     # -- what is written and forgotten, with what goes with it
 
     async def _store(self, keys: Sequence[str], stores: Sequence[Command]) -> None:
         """Carry out the SETs of some keys, whatever is being loaded: the tokens go first, and everybody is told."""
-        await self._links.write([*self._untaken([store[1] for store in stores]), *stores, *self._told(keys)])
+        await self._links.write([*self._untaken([store[1] for store in stores]), *stores, *self._said(keys=keys)])
 
     async def _unlinked(self, keys: Sequence[str]) -> int:
         """Forget keys, with their tokens, and tell; returns how many there were."""
         values = list(dict.fromkeys(map(self._commands.name, keys)))
         before, gone = self._untaken(values), self._commands.unlinks_of(values)
-        replies = await self._links.write([*before, *gone, *self._told(keys)])
+        replies = await self._links.write([*before, *gone, *self._said(keys=keys)])
         return sum(replies[len(before) : len(before) + len(gone)])
-
-    def _told(self, keys: Sequence[str]) -> list[Command]:
-        """Tell of keys, some at a time: no notice keeps a server busy for long."""
-        named = list(dict.fromkeys(keys))
-        return [self._said(keys=named[start : start + SLICE]) for start in range(0, len(named), SLICE)]
 
     def _untaken(self, values: Iterable[bytes]) -> list[Command]:
         """Take the tokens and the locks of values away, by their names."""
@@ -216,7 +211,7 @@ class Sharing:
         """Take their versions away, and tell every process."""
         if tags:
             gone = self._commands.unlinks_of([self._commands.names.tag(tag) for tag in tags])
-            await self._links.write([*gone, self._said(tags=tags)])
+            await self._links.write([*gone, *self._said(tags=tags)])
 
     async def get_with_ttl(
         self, keys: Sequence[str], *, from_master: bool = False
