@@ -14,6 +14,8 @@ from aicache.errors import InvalidTypeError, LoadCancelledError, ReentrantLoadEr
 from aicache_memory import SyncMemoryBackend
 from aicache_null import SyncNullBackend
 
+from .streamed import never
+
 
 class Upstream:
     """A factory of streams whose chunks come when they are told to."""
@@ -69,10 +71,6 @@ def until(condition):
             return
         polls.wait(0.002)
     raise AssertionError("it never came true")
-
-
-def never():
-    raise AssertionError("the factory was called")
 
 
 def read(cache, upstream=never, key="k", **options):
