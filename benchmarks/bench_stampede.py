@@ -43,7 +43,7 @@ def scenarios(url: str) -> list[Scenario]:
 
 
 async def _fleet(url: str) -> AsyncGenerator[Run]:
-    from under_fault.coherence import herd
+    from under_fault.herds import herd
 
     async def run(_count: int) -> Taken:
         with Watch() as watch:

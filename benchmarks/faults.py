@@ -49,9 +49,22 @@ def main() -> None:
 
 
 def _rows() -> dict[str, Any]:
-    from under_fault import bombs, cancel, coherence, flights, forked, objects, outages, provider, refusals, sweeps
+    from under_fault import (
+        bombs,
+        cancel,
+        coherence,
+        flights,
+        forked,
+        hearing,
+        herds,
+        objects,
+        outages,
+        provider,
+        refusals,
+        sweeps,
+    )
 
-    modules = (cancel, forked, outages, refusals, provider, flights, coherence, sweeps, bombs, objects)
+    modules = (cancel, forked, outages, refusals, provider, flights, coherence, hearing, herds, sweeps, bombs, objects)
     return {row.name: row for module in modules for row in module.ROWS}
 
 

@@ -5,14 +5,14 @@ form.
 from __future__ import annotations
 
 import pytest
-from under_fault import coherence, sweeps
+from under_fault import coherence, hearing, herds, sweeps
 from under_fault.rows import Row
 
 from .rows import each_of
 
 pytestmark = pytest.mark.redis
 
-ROWS = [*coherence.ROWS, *sweeps.ROWS]
+ROWS = [*coherence.ROWS, *hearing.ROWS, *herds.ROWS, *sweeps.ROWS]
 
 # Each way to invalidate and each harm is in every run once, and here are the pairs that are left of them.
 NIGHTLY = {
@@ -54,6 +54,6 @@ async def test_without_leases_the_same_finds_stale_reads_and_keys_that_stay_stal
 
 @pytest.mark.nightly
 async def test_memory_that_goes_on_serving_unheard_falls_behind(redis_server) -> None:
-    figures = await coherence.tell_late(coherence.loses_the_feed, seconds=3.0, unheard="serve")
-    assert figures["oldest_stale_read"] > coherence.BEHIND_AT_MOST
+    figures = await hearing.tell_late(hearing.loses_the_feed, seconds=3.0, unheard="serve")
+    assert figures["oldest_stale_read"] > hearing.BEHIND_AT_MOST
     assert row_named("the feed in a black hole").held(figures) != []
