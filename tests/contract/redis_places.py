@@ -11,27 +11,9 @@ from typing import Any
 
 import pytest
 
-from aicache.protocols import (
-    SupportsClear,
-    SupportsFeed,
-    SupportsInfo,
-    SupportsLeases,
-    SupportsMany,
-    SupportsReclaim,
-    SupportsScan,
-    SupportsTags,
-    SupportsTTL,
-    SyncSupportsClear,
-    SyncSupportsFeed,
-    SyncSupportsInfo,
-    SyncSupportsLeases,
-    SyncSupportsMany,
-    SyncSupportsReclaim,
-    SyncSupportsScan,
-    SyncSupportsTags,
-    SyncSupportsTTL,
-)
 from aicache_redis import RedisBackend, SyncRedisBackend
+
+from .capabilities import SHARED, SYNC_SHARED
 
 __all__ = ["Async", "Place", "Sync"]
 
@@ -65,10 +47,7 @@ class Place:
 class Async(Place):
     """The hooks of `BackendContract`."""
 
-    capabilities = (
-        *(SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL),
-        *(SupportsFeed, SupportsLeases, SupportsTags, SupportsReclaim),
-    )
+    capabilities = SHARED
 
     def make_backend(self) -> RedisBackend:
         backend: RedisBackend = self.build(RedisBackend, self.prefix)
@@ -90,10 +69,7 @@ class Async(Place):
 class Sync(Place):
     """The hooks of `SyncBackendContract`."""
 
-    capabilities = (
-        *(SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL),
-        *(SyncSupportsFeed, SyncSupportsLeases, SyncSupportsTags, SyncSupportsReclaim),
-    )
+    capabilities = SYNC_SHARED
 
     def make_backend(self) -> SyncRedisBackend:
         backend: SyncRedisBackend = self.build(SyncRedisBackend, self.prefix)

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from aicache.protocols import (
-    SupportsClear,
-    SupportsInfo,
-    SupportsMany,
-    SupportsScan,
-    SupportsTTL,
-    SyncSupportsClear,
-    SyncSupportsInfo,
-    SyncSupportsMany,
-    SyncSupportsScan,
-    SyncSupportsTTL,
-)
 from aicache.testing import BackendContract, FaultyBackend, SyncBackendContract, SyncFaultyBackend
 from aicache_memory import MemoryBackend, SyncMemoryBackend
 
+from .capabilities import MOST, SYNC_MOST
+
 
 class TestFaulty(BackendContract):
-    capabilities = (SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
+    capabilities = MOST
     fake_time = True
 
     def make_backend(self) -> FaultyBackend:
@@ -27,7 +17,7 @@ class TestFaulty(BackendContract):
 
 
 class TestSyncFaulty(SyncBackendContract):
-    capabilities = (SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL)
+    capabilities = SYNC_MOST
     fake_time = True
 
     def make_backend(self) -> SyncFaultyBackend:

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from aicache.protocols import (
-    HoldsEntries,
-    SupportsClear,
-    SupportsInfo,
-    SupportsMany,
-    SupportsScan,
-    SupportsTTL,
-    SyncSupportsClear,
-    SyncSupportsInfo,
-    SyncSupportsMany,
-    SyncSupportsScan,
-    SyncSupportsTTL,
-)
+from aicache.protocols import HoldsEntries
 from aicache.testing import BackendContract, SyncBackendContract
 from aicache_memory import MemoryBackend, SyncMemoryBackend
 
+from .capabilities import MOST, SYNC_MOST
+
 
 class TestMemory(BackendContract):
-    capabilities = (HoldsEntries, SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
+    capabilities = MOST | {HoldsEntries}
     fake_time = True
 
     def make_backend(self) -> MemoryBackend:
@@ -28,14 +18,7 @@ class TestMemory(BackendContract):
 
 
 class TestSyncMemory(SyncBackendContract):
-    capabilities = (
-        HoldsEntries,
-        SyncSupportsClear,
-        SyncSupportsInfo,
-        SyncSupportsMany,
-        SyncSupportsScan,
-        SyncSupportsTTL,
-    )
+    capabilities = SYNC_MOST | {HoldsEntries}
     fake_time = True
 
     def make_backend(self) -> SyncMemoryBackend:

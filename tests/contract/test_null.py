@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from aicache.protocols import (
-    SupportsClear,
-    SupportsInfo,
-    SupportsMany,
-    SupportsScan,
-    SupportsTTL,
-    SyncSupportsClear,
-    SyncSupportsInfo,
-    SyncSupportsMany,
-    SyncSupportsScan,
-    SyncSupportsTTL,
-)
 from aicache.testing import BackendContract, SyncBackendContract
 from aicache_null import NullBackend, SyncNullBackend
 
+from .capabilities import MOST, SYNC_MOST
+
 
 class TestNull(BackendContract):
-    capabilities = (SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
+    capabilities = MOST
     stores = False
 
     def make_backend(self) -> NullBackend:
@@ -27,7 +17,7 @@ class TestNull(BackendContract):
 
 
 class TestSyncNull(SyncBackendContract):
-    capabilities = (SyncSupportsClear, SyncSupportsInfo, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL)
+    capabilities = SYNC_MOST
     stores = False
 
     def make_backend(self) -> SyncNullBackend:

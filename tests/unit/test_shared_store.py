@@ -1,58 +1,10 @@
-"""`SharedStore` keeps the contract, and loses what a server can lose."""
+"""`SharedStore` loses what a server can lose. That it keeps the contract is among the suites of the contract."""
 
 from __future__ import annotations
 
 import pytest
 
-from aicache.protocols import (
-    SupportsClear,
-    SupportsFeed,
-    SupportsLeases,
-    SupportsMany,
-    SupportsReclaim,
-    SupportsScan,
-    SupportsTags,
-    SupportsTTL,
-    SyncSupportsClear,
-    SyncSupportsFeed,
-    SyncSupportsLeases,
-    SyncSupportsMany,
-    SyncSupportsReclaim,
-    SyncSupportsScan,
-    SyncSupportsTags,
-    SyncSupportsTTL,
-)
-from aicache.testing import BackendContract, SharedStore, SyncBackendContract, SyncSharedStore
-
-
-class TestSharedStore(BackendContract):
-    fake_time = True
-    capabilities = (
-        *(SupportsClear, SupportsMany, SupportsScan, SupportsTTL),
-        *(SupportsLeases, SupportsFeed, SupportsTags, SupportsReclaim),
-    )
-
-    def make_backend(self) -> SharedStore:
-        self.store = SharedStore(clock=self.clock)
-        return self.store
-
-    def make_peer(self) -> SharedStore:
-        return self.store.peer()
-
-
-class TestSyncSharedStore(SyncBackendContract):
-    fake_time = True
-    capabilities = (
-        *(SyncSupportsClear, SyncSupportsMany, SyncSupportsScan, SyncSupportsTTL),
-        *(SyncSupportsLeases, SyncSupportsFeed, SyncSupportsTags, SyncSupportsReclaim),
-    )
-
-    def make_backend(self) -> SyncSharedStore:
-        self.store = SyncSharedStore(clock=self.clock)
-        return self.store
-
-    def make_peer(self) -> SyncSharedStore:
-        return self.store.peer()
+from aicache.testing import SyncSharedStore
 
 
 @pytest.fixture
