@@ -294,10 +294,10 @@ class Chain:
 
     async def write(self, items: Mapping[str, Item]) -> None:
         """Store what the caller says; whatever else is on its way under these keys is older, and is not stored."""
-        await self.hear()
-        keys = list(items)
+        if self.hearing is not None:
+            await self.hear()
         done = False
-        with self.fence.enter(keys, revoking=True) as granted:
+        with self.fence.enter(items, revoking=True) as granted:
             try:
                 for tier in self._writers:
                     await self._store(tier, items, granted, is_fill=False)
@@ -305,7 +305,7 @@ class Chain:
                         held.renew()  # a read of this tier that began before is old news to the tiers above
                 done = True
             finally:
-                overtaken = [key for key in keys if not (done and granted[key].holds)]
+                overtaken = [key for key, held in granted.items() if not (done and held.holds)]
                 if overtaken:  # or cancelled: the tiers above may hold what is no longer true
                     self.drop(overtaken)
 

@@ -23,46 +23,27 @@ __all__ = ["Fence", "Pass", "Passes"]
 T = TypeVar("T")
 
 
-class _Slot:
-    """What all passes of one key share: it exists while somebody holds one."""
-
-    __slots__ = ("doubts", "epoch", "holders")
-
-    def __init__(self) -> None:
-        self.epoch = 0
-        self.doubts = 0
-        self.holders = 0
-
-
 class Pass:
-    """Leave to store under one key, until it is revoked."""
+    """Leave to store under one key, until it is revoked.
 
-    __slots__ = ("_doubts", "_epoch", "_lock", "slot")
+    `stands`: False once a later write or invalidation of the key has begun, as far as this process knows.
+    `holds`: False then, and once this process cannot know.
+    """
 
-    def __init__(self, slot: _Slot, lock: threading.Lock) -> None:
-        self.slot = slot
-        self._epoch = slot.epoch
-        self._doubts = slot.doubts
+    __slots__ = ("_lock", "_out", "holds", "stands")
+
+    def __init__(self, out: set[Pass], lock: threading.Lock) -> None:
+        self.stands = self.holds = True
+        self._out = out
         self._lock = lock
-
-    @property
-    def stands(self) -> bool:
-        """False once a later write or invalidation of the key has begun, as far as this process knows."""
-        return self.slot.epoch == self._epoch
-
-    @property
-    def holds(self) -> bool:
-        """False then, and once this process cannot know."""
-        return self.slot.epoch == self._epoch and self.slot.doubts == self._doubts
 
     def renew(self) -> bool:
         """Revoke every other pass of the key and keep this one; False where this one was revoked itself."""
         with self._lock:
-            if not self.holds:
-                return False
-            self.slot.epoch += 1
-            self._epoch = self.slot.epoch
-            return True
+            if self.holds and len(self._out) > 1:
+                _revoke(self._out)
+                self.stands = self.holds = True
+            return self.holds
 
     def store(self, put: Callable[..., bool], *arguments: Any) -> bool:
         """Call `put`, which must not wait, if the pass holds; nothing can revoke it in between."""
@@ -70,49 +51,51 @@ class Pass:
             return self.holds and put(*arguments)
 
 
+def _revoke(out: Iterable[Pass]) -> None:
+    for held in out:
+        held.stands = held.holds = False
+
+
 class Passes(dict[str, Pass]):
-    """A pass for each of some keys, for as long as the block `with` it runs."""
+    """A pass for each of some keys, for as long as the block `with` it runs. `leave`: gives them back."""
 
-    __slots__ = ("_fence",)
-
-    def __init__(self, fence: Fence) -> None:
-        self._fence = fence
+    __slots__ = ("leave",)
+    leave: Callable[[Passes], None]
 
     def __enter__(self) -> Passes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._fence.leave(self)
+        self.leave(self)
 
 
 class Fence:
     """The passes that are out, by key. Safe from any thread; it holds nothing for a key that nobody is busy with."""
 
     def __init__(self) -> None:
-        self._slots: dict[str, _Slot] = {}
+        self._out: dict[str, set[Pass]] = {}
         self._lock = threading.Lock()
 
     def enter(self, keys: Iterable[str], *, revoking: bool = False) -> Passes:
         """A pass for each key. `revoking`: all others that are out for them are revoked."""
-        slots, lock, granted = self._slots, self._lock, Passes(self)
+        every, lock, granted = self._out, self._lock, Passes()
+        granted.leave = self.leave
         with lock:
             for key in keys:
                 if key not in granted:
-                    slot = slots.get(key)
-                    if slot is None:
-                        slot = slots[key] = _Slot()
+                    out = every.get(key)
+                    if out is None:
+                        out = every[key] = set()
                     elif revoking:
-                        slot.epoch += 1
-                    slot.holders += 1
-                    granted[key] = Pass(slot, lock)
+                        _revoke(out)
+                    held = granted[key] = Pass(out, lock)
+                    out.add(held)
         return granted
 
     def overwrite(self, put: Callable[[str, T], bool], key: str, item: T) -> bool:
         """Call `put`, which must not wait, and revoke every pass of the key with it; none can be taken in between."""
         with self._lock:
-            slot = self._slots.get(key)
-            if slot is not None:
-                slot.epoch += 1
+            _revoke(self._out.get(key, ()))
             return put(key, item)
 
     def leave(self, granted: Passes) -> None:
@@ -133,26 +116,25 @@ class Fence:
         return True
 
     def _leave(self, granted: Passes) -> None:
+        every = self._out
         for key, held in granted.items():
-            slot = held.slot
-            slot.holders -= 1
-            if not slot.holders:
-                del self._slots[key]
+            out = every[key]
+            out.remove(held)
+            if not out:
+                del every[key]
 
     def revoke(self, keys: Iterable[str]) -> None:
         """Let nothing be stored under these keys that was read or loaded before now."""
         with self._lock:
             for key in keys:
-                slot = self._slots.get(key)
-                if slot is not None:
-                    slot.epoch += 1
+                _revoke(self._out.get(key, ()))
 
     def revoke_where(self, matches: Callable[[str], bool]) -> None:
         """The same for every key that matches."""
         with self._lock:
-            for key, slot in self._slots.items():
+            for key, out in self._out.items():
                 if matches(key):
-                    slot.epoch += 1
+                    _revoke(out)
 
     def revoke_all(self) -> None:
         """The same for every key."""
@@ -161,5 +143,6 @@ class Fence:
     def doubt(self) -> None:
         """Others may have invalidated any key unheard: no pass holds any more, and those that stood stand."""
         with self._lock:
-            for slot in self._slots.values():
-                slot.doubts += 1
+            for out in self._out.values():
+                for held in out:
+                    held.holds = False

@@ -65,15 +65,15 @@ def test_an_overwrite_revokes_every_pass_of_its_key_and_of_no_other():
         assert not granted["other"].holds
     assert fence.overwrite(lambda _key, _item: True, "unknown", 9)
     assert calls == [("k", 7)]
-    assert fence._slots == {}
+    assert fence._out == {}
 
 
 def test_nothing_is_kept_for_a_key_that_nobody_is_busy_with():
     fence = Fence()
     with fence.enter(["a", "a", "b"]), fence.enter(["b"]):
-        assert sorted(fence._slots) == ["a", "b"]
+        assert sorted(fence._out) == ["a", "b"]
     fence.revoke(["a"])
-    assert fence._slots == {}
+    assert fence._out == {}
 
 
 def test_threads_leave_nothing_behind():
@@ -90,4 +90,4 @@ def test_threads_leave_nothing_behind():
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert fence._slots == {}
+    assert fence._out == {}

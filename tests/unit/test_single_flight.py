@@ -219,7 +219,7 @@ async def test_nothing_is_kept_for_keys_that_nobody_is_busy_with(cache):
         await cache.get_or_set(f"k{at}", lambda: 1)
         await cache.get(f"absent{at}")
     assert cache._flights._table == {}
-    assert cache._chain.fence._slots == {}
+    assert cache._chain.fence._out == {}
 
 
 async def test_closing_cancels_the_loads_under_way():

@@ -166,4 +166,4 @@ def test_threads_that_read_and_write_see_whole_values(cache):
     with ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(work, number) for number in range(8)]:
             done.result(60)
-    assert cache._chain.fence._slots == {}
+    assert cache._chain.fence._out == {}

@@ -127,7 +127,7 @@ def single_flight(seed):
             for task, answer in zip(callers, answers, strict=True):
                 assert answer == ["answer"] or (task in doomed and isinstance(answer, asyncio.CancelledError))
             assert cache._flights._table == {}
-            assert cache._chain.fence._slots == {}
+            assert cache._chain.fence._out == {}
             survivors = [task for task in callers if task not in doomed]
             if len(survivors) == len(callers):
                 assert len(loads) == 1

@@ -17,4 +17,4 @@ async def cache():
         await settle()
         assert made._running.table == {}
         assert made._running.pumps == set()
-        assert made._chain.fence._slots == {}
+        assert made._chain.fence._out == {}

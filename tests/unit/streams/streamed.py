@@ -117,7 +117,7 @@ def is_idle(cache: Any) -> bool:
     """Whether nothing is kept of streams that are over."""
     it = inner(cache)
     busy = getattr(it._running, "pumps", None) or getattr(it._running, "threads", None)
-    return not (it._running.table or busy or it._chain.fence._slots)
+    return not (it._running.table or busy or it._chain.fence._out)
 
 
 def never() -> Any:

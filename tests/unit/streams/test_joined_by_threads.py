@@ -47,7 +47,7 @@ class Upstream:
 
 
 def is_idle(cache):
-    return not (cache._running.table or cache._running.threads or cache._chain.fence._slots)
+    return not (cache._running.table or cache._running.threads or cache._chain.fence._out)
 
 
 @pytest.fixture
@@ -159,11 +159,11 @@ def test_a_reader_may_be_closed_by_the_collector_in_the_middle_of_the_fence(cach
         del reader
         gc.collect()
     assert upstream.closed == 1
-    assert "k" in cache._chain.fence._slots
+    assert "k" in cache._chain.fence._out
     other = Upstream("b")
     other.let()
     assert read(cache, other, "other") == ["b"]
-    assert cache._chain.fence._slots == {}
+    assert cache._chain.fence._out == {}
 
 
 def test_an_interrupt_between_two_pulls_is_the_threads_own(cache, monkeypatch):
