@@ -11,7 +11,6 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload  # async-on
 # sync: from typing import Any, ParamSpec, Protocol, TypeVar, cast
 from aicache._async.front import Front
 from aicache._async.primitives import check_function
-from aicache._kernel.arguments import namer
 from aicache._kernel.names import Names
 from aicache._kernel.parameters import only_parameter, take_parameter
 from aicache.options import Ttl
@@ -66,7 +65,11 @@ def decorate(
 ) -> CachedFunction[..., Any]:
     """`function` with its answers kept in `cache`, whose first tier is looked into by `front`."""
     check_function(function)
-    name = namer(function) if key is None else key
+    name = key
+    if name is None:
+        from aicache._kernel.arguments import namer  # it knows of each type that an argument may have
+
+        name = namer(function)
     of_one = only_parameter(function) if key is None else None
     names = Names(name, remembers=key is None)
     if of_one is None:

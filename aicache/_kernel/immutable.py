@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+import sys
 from sys import getsizeof
 from typing import Any, Final, cast
-from uuid import UUID
 
 __all__ = ["is_immutable", "size_in_memory"]
 
-_ATOMS: Final = frozenset(
-    {type(None), bool, int, float, complex, str, bytes, date, datetime, time, timedelta, Decimal, UUID}
-)
+_ATOMS: Final[set[type]] = {type(None), bool, int, float, complex, str, bytes}
+_NAMED: Final = {
+    "datetime": ("date", "datetime", "time", "timedelta"),
+    "decimal": ("Decimal",),
+    "uuid": ("UUID",),
+}
+"""Others, by module and name: a cache that never sees one should not wait for its module when it is imported."""
 _COUNTED: Final = 10_000
 
 
@@ -23,6 +25,12 @@ def is_immutable(value: object) -> bool:
         return True
     if kind is tuple or kind is frozenset:
         return all(map(is_immutable, cast("tuple[object, ...] | frozenset[object]", value)))
+    if kind is dict or kind is list:
+        return False
+    module, name = kind.__module__, kind.__qualname__
+    if name in _NAMED.get(module, ()) and getattr(sys.modules.get(module), name, None) is kind:
+        _ATOMS.add(kind)  # from here on it is known at once
+        return True
     return False
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
-from urllib.parse import parse_qsl, urlsplit
 
 from aicache.errors import ConfigurationError
 from aicache.options import check_key, check_ttl, check_value
@@ -61,6 +60,8 @@ class Memory:
         """Build one from `memory://`, with `max_entries`, `max_bytes` and `copy` as its query:
         `memory://?max_entries=1000`.
         """
+        from urllib.parse import parse_qsl, urlsplit  # seldom wanted, and its import takes longer than all of ours
+
         query: dict[str, Any] = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
         for name, text in query.items():
             if name in ("max_entries", "max_bytes"):

@@ -76,15 +76,27 @@ def test_what_is_public_is_documented(module: ModuleType) -> None:
     assert undocumented == []
 
 
-def imported_by(code: str) -> set[str]:
-    """The installed packages of others that `code` imports in a fresh interpreter."""
+def modules_of(code: str) -> set[str]:
+    """The modules that `code` imports in a fresh interpreter."""
     script = f"import sys; before = set(sys.modules); {code}; print(*(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, encoding="utf-8", check=True)
-    return {name.partition(".")[0] for name in done.stdout.split()} & packages_distributions().keys() - {*PACKAGES}
+    return set(done.stdout.split())
+
+
+def imported_by(code: str) -> set[str]:
+    """The installed packages of others among them."""
+    return {name.partition(".")[0] for name in modules_of(code)} & packages_distributions().keys() - {*PACKAGES}
 
 
 def test_import_aicache_is_light() -> None:
     assert imported_by("import aicache") == set()
+
+
+def test_a_cache_in_memory_waits_for_no_module_that_it_may_never_need() -> None:
+    built = "from aicache import TieredCache; from aicache_memory import MemoryBackend; TieredCache([MemoryBackend()])"
+    imported = modules_of(built)
+    assert "aicache._async.tiered" in imported
+    assert imported.isdisjoint({"uuid", "platform", "decimal", "urllib.parse", "lz4.frame", "msgspec"})
 
 
 def test_the_caches_need_the_base_dependencies_only() -> None:
