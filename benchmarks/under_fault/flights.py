@@ -119,7 +119,7 @@ async def _one_schedule(drawn: random.Random, figures: Figures) -> None:
             is_right = answer == ["answer"] or (task in doomed and isinstance(answer, asyncio.CancelledError))
             figures["unserved"] += not is_right
         figures["loads_too_many"] += not doomed and len(loads) != 1
-        figures["left_in_tables"] += bool(cache._flights._table or cache._chain.fence._slots)  # noqa: SLF001
+        figures["left_in_tables"] += bool(cache._flights._table or cache._chain.fence._out)  # noqa: SLF001
 
 
 _SHOWN = {"loads": "loads", "answered": "answered", "failed": "got its error", "cancelled": "cancelled"}

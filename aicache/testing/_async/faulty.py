@@ -5,27 +5,43 @@ from __future__ import annotations
 import asyncio  # async-only
 
 # sync: import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from aicache.protocols import (
+    ReadsReplicas,
     SupportsClear,
+    SupportsFeed,
     SupportsInfo,
+    SupportsLeases,
     SupportsMany,
+    SupportsReclaim,
     SupportsScan,
+    SupportsTags,
     SupportsTTL,
     supports,
 )
-from aicache.testing._plan import asked, damaged
-from aicache.testing.faults import AnswerOf, Delay, Fail, Fault, Lose, Plan, Stale
+from aicache.testing._async.faulty_sharing import FaultySharing
+from aicache.testing._plan import damaged
+from aicache.testing.faults import Lose, Plan
 
 __all__ = ["FaultyBackend"]
 
-_CAPABILITIES: Final = (SupportsClear, SupportsInfo, SupportsMany, SupportsScan, SupportsTTL)
+_CAPABILITIES: Final = (
+    ReadsReplicas,
+    SupportsClear,
+    SupportsFeed,
+    SupportsInfo,
+    SupportsLeases,
+    SupportsMany,
+    SupportsReclaim,
+    SupportsScan,
+    SupportsTags,
+    SupportsTTL,
+)
 
 
-class FaultyBackend:
+class FaultyBackend(FaultySharing):
     """Stands before a backend and has its calls go wrong by plan.
 
     `inner`: the backend, which is closed with this one.
@@ -46,13 +62,8 @@ class FaultyBackend:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,  # async-only
         # sync: sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self.inner = inner
+        super().__init__(inner, plan, sleep=sleep)
         self.capabilities = frozenset(capability for capability in _CAPABILITIES if supports(inner, capability))
-        self.calls: Counter[str] = Counter()
-        self.faults: Counter[str] = Counter()
-        self._plan = asked(plan)
-        self._sleep = sleep
-        self._before: dict[str, bytes | None] = {}
 
     async def get(self, key: str) -> bytes | None:
         """What `inner` has, or what the plan makes of it."""
@@ -92,10 +103,13 @@ class FaultyBackend:
         self._end(faults)
         return found
 
-    async def get_with_ttl(self, keys: Sequence[str]) -> dict[str, tuple[bytes, float | None]]:
+    async def get_with_ttl(
+        self, keys: Sequence[str], *, from_master: bool = False
+    ) -> dict[str, tuple[bytes, float | None]]:
         """What `inner` has, or what the plan makes of it, with the lives that `inner` tells."""
         faults = await self._begin("get_with_ttl", keys)
-        found: dict[str, tuple[bytes, float | None]] = await self.inner.get_with_ttl(keys)
+        asked = {"from_master": True} if from_master else {}  # only a store that reads replicas is asked so
+        found: dict[str, tuple[bytes, float | None]] = await self.inner.get_with_ttl(keys, **asked)
         for key in faults:
             if faults[key] is not None:
                 value = await self._answer(key, faults[key])
@@ -149,34 +163,3 @@ class FaultyBackend:
     async def aclose(self) -> None:
         """Close `inner`; never fails by plan."""
         await self.inner.aclose()
-
-    async def _begin(self, verb: str, keys: Sequence[str]) -> dict[str, Fault | None]:
-        """The fault of each key, those that come before the call carried out."""
-        number = self.calls.total()
-        self.calls[verb] += 1
-        faults = {key: self._plan(verb, key, number) for key in keys}
-        self.faults.update(type(fault).__name__ for fault in faults.values() if fault is not None)
-        for fault in faults.values():
-            if isinstance(fault, Delay):
-                await self._sleep(fault.seconds)
-            elif isinstance(fault, Fail) and not fault.after:
-                raise fault.error
-        return faults
-
-    @staticmethod
-    def _end(faults: Mapping[str, Fault | None]) -> None:
-        """Carry out the faults that come after the call."""
-        for fault in faults.values():
-            if isinstance(fault, Fail):
-                raise fault.error
-
-    async def _answer(self, key: str, fault: Fault | None) -> bytes | None:
-        if isinstance(fault, Lose):
-            return None
-        if isinstance(fault, Stale) and key in self._before:
-            return self._before[key]
-        value: bytes | None = await self.inner.get(fault.key if isinstance(fault, AnswerOf) else key)
-        return None if value is None else damaged(value, fault)
-
-    async def _remember(self, key: str) -> None:
-        self._before[key] = await self.inner.get(key)
