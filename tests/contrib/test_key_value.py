@@ -110,7 +110,7 @@ async def test_a_ttl_that_makes_no_sense_is_their_error(ours: KeyValueStore, ttl
     assert await ours.get("k") is None
 
 
-@pytest.mark.parametrize("value", [{"a": object()}, [1], "text", None], ids=str)
+@pytest.mark.parametrize("value", [{"a": ...}, [1], "text", None], ids=str)
 async def test_what_cannot_be_kept_is_their_error(ours: KeyValueStore, value: Any) -> None:
     with pytest.raises(SerializationError):
         await ours.put("k", value)

@@ -228,7 +228,7 @@ async def test_a_pair_shares_its_store(redis_url: str) -> None:
     await both[1].aclose()
 
 
-@pytest.mark.parametrize("wrong", [None, (), "cache", SyncMemoryBackend()], ids=str)
+@pytest.mark.parametrize("wrong", [None, (), "cache", SyncMemoryBackend()], ids=lambda wrong: type(wrong).__name__)
 def test_what_is_no_cache_is_refused(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="cache must be"):
         LangChainCache(wrong)

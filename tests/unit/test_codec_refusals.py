@@ -190,7 +190,7 @@ def test_too_large_is_refused_in_both_directions():
         ({"secrets": {True: b"0" * 16}}, "got True"),
         ({"encrypt": True}, "encrypt=True needs secrets"),
         ({"serializer": MsgpackSerializer}, "not a class"),
-        ({"serializer": object()}, "no serializer or compressor"),
+        ({"serializer": ...}, "no serializer or compressor"),
     ],
     ids=repr,
 )
