@@ -41,6 +41,11 @@ def test_what_nobody_can_change_is_shared(value):
     assert is_immutable(value)  # the second time it is known
 
 
+def test_what_holds_nothing_else_is_shared_too():
+    assert is_immutable(tuple(ATOMS))
+    assert is_immutable(frozenset(ATOMS))
+
+
 @pytest.mark.parametrize(
     "value",
     [[], {}, set(), bytearray(b"x"), (1, []), frozenset([(Text("x"),)]), Text("x"), Moment(2026, 1, 1), Finish.STOP,
