@@ -8,9 +8,9 @@ from sys import getsizeof
 from typing import Any, Final, cast
 from uuid import UUID
 
-__all__ = ["is_immutable", "size_in_memory"]
+__all__ = ["ATOMS", "is_immutable", "size_in_memory"]
 
-_ATOMS: Final = frozenset(
+ATOMS: Final = frozenset(
     {type(None), bool, int, float, complex, str, bytes, date, datetime, time, timedelta, Decimal, UUID}
 )
 _COUNTED: Final = 10_000
@@ -19,7 +19,7 @@ _COUNTED: Final = 10_000
 def is_immutable(value: object) -> bool:
     """Say whether nobody can change `value`, all the way down. Only exact types count: a subclass may hold anything."""
     kind = type(value)
-    if kind in _ATOMS:
+    if kind in ATOMS:
         return True
     if kind is tuple or kind is frozenset:
         return all(map(is_immutable, cast("tuple[object, ...] | frozenset[object]", value)))
@@ -28,7 +28,7 @@ def is_immutable(value: object) -> bool:
 
 def size_in_memory(value: object) -> int:
     """About how many bytes a live value takes; built-in containers are entered, up to 10,000 objects."""
-    if type(value) in _ATOMS:
+    if type(value) in ATOMS:
         return getsizeof(value)
     total, left, stack = 0, _COUNTED, [value]
     while stack and left:
