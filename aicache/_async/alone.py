@@ -59,7 +59,8 @@ class Alone:
             value, thaw, size = self._apart(value)
         stale = 0.0 if ttl is None else self._stale_for
         kept = (value, thaw, size, created, ttl, False, cost, stale)
-        check_key(key)
+        if type(key) is not str or not key:
+            check_key(key)
         tier = self._tier
         try:
             stored = self._fence.overwrite(tier.keep, key, kept)
