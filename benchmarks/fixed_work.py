@@ -45,6 +45,32 @@ def _evict(count: int) -> None:
         memory.put(f"key {number}", b"v", thaw=None, size=1, created=0.0, ttl=None)
 
 
+def _set(ttl: float | None) -> Callable[[int], None]:
+    def work(count: int) -> None:
+        from aicache import Policy, SyncTieredCache
+        from aicache_memory import SyncMemoryBackend
+
+        cache = SyncTieredCache([SyncMemoryBackend(max_entries=100)], policy=Policy(ttl=ttl))
+        for number in range(200 + count):
+            if cache.get(f"key {number}") is None:
+                cache.set(f"key {number}", "text")
+
+    return work
+
+
+def _async_set(count: int) -> None:
+    from aicache import TieredCache
+    from aicache_memory import MemoryBackend
+
+    async def main() -> None:
+        cache = TieredCache([MemoryBackend(max_entries=100)])
+        for number in range(200 + count):
+            if await cache.get(f"key {number}") is None:
+                await cache.set(f"key {number}", "text")
+
+    asyncio.run(main())
+
+
 def _codec(count: int) -> None:
     from aicache import Codec
 
@@ -80,6 +106,9 @@ WORK: dict[str, Callable[[int], None]] = {
     "hit": _hit,
     "async hit": _async_hit,
     "put and evict": _evict,
+    "memory set": _set(None),
+    "memory set, ttl": _set(3600.0),
+    "async memory set": _async_set,
     "codec": _codec,
     "decorated hit": _decorated,
     "AI key": _key,

@@ -76,8 +76,9 @@ REASONS: dict[str, str] = {
         "has; it is paid once, at the start."
     ),
     "18": (
-        "The longest insert is where a table of a million entries grows; a bare dict takes three times as long for "
-        "the same step, which here is taken in parts. It would take smaller parts, and a longer way to each entry."
+        "The longest insert is where a table grows, or a list of as many numbers as there are entries is copied since "
+        "there is no room behind it; no two of them at once. A bare dict takes longer for its own. It would take "
+        "smaller parts, and a longer way to each entry."
     ),
     "AI": (
         "A request is made canonical and named, its answer read, judged and recorded, and a stream recorded chunk "

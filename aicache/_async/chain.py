@@ -276,16 +276,6 @@ class Chain:
         passed = [key for key in kept if (granted[key].stands if is_leased else granted[key].holds)]
         self.counters.overtaken += len(items) - len(passed)
 
-    def keep(self, tier: EntryTier, key: str, item: Item) -> None:
-        """`write` of one item at once, where `tier` is `alone`."""
-        try:
-            stored = self.fence.overwrite(tier.put, key, item)
-        except BaseException:
-            tier.drop([key])  # it may hold what is no longer true
-            raise
-        if stored and self.counters.events is not None:
-            self.counters.events.tell("store", key, tier=tier.counters.name)
-
     async def renew(self, key: str, item: Item, granted: Mapping[str, Pass], names: Collection[str]) -> None:
         """Store an item again, in those tiers that have it."""
         for tier in self._writers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aicache._async.primitives import at_once
 from aicache._kernel.counters import TierCounters
@@ -21,7 +21,10 @@ from aicache.errors import ClosedError, ConfigurationError
 from aicache.options import UNSET, Breaker, Tier
 from aicache.protocols import Entry, HoldsEntries, KeepsStale, SupportsClear, SupportsScan, supports
 
-__all__ = ["EntryTier", "item_of"]
+__all__ = ["EntryTier", "Kept", "item_of"]
+
+Kept: TypeAlias = tuple[Any, Callable[[bytes], Any] | None, int, float, float | None, bool, float | None, float]
+"""What is kept of an item: value, thaw, size, created, ttl, compressed, cost, stale; see `HoldsEntries.put`."""
 
 
 class EntryTier:
@@ -39,6 +42,7 @@ class EntryTier:
         self.options = options
         self.counters = TierCounters(name)
         self.counters.source = backend
+        self._max_ttl = options.max_ttl
         self.needs_raw = bool(options.min_bytes or options.max_bytes is not None)
         self._isolates = backend.isolates
         self.can_clear = supports(backend, SupportsClear)
@@ -76,35 +80,30 @@ class EntryTier:
 
     def put(self, key: str, item: Item) -> bool:
         """Keep one item at once, whatever was there; False, with nothing left under the key, where it does not fit."""
+        raw, value, thaw = item.raw, item.value, None
+        size = size_in_memory(value) if raw is None else len(raw)
+        if raw is not None and self._isolates and not item.immutable:
+            value, thaw = raw, item.thaw
+        kept = (value, thaw, size, item.created, item.ttl, item.compressed, item.cost, item.stale_for)
+        fits = self.keep(key, kept)
+        if fits and item.tags:
+            self._tags.add(key, item.tags)
+        return fits
+
+    def keep(self, key: str, kept: Kept) -> bool:
+        """The same for what has no tags."""
         if not self.is_current:
             return False
-        raw, max_ttl = item.raw, self.options.max_ttl
-        size = size_in_memory(item.value) if raw is None else len(raw)
-        fits = not self.needs_raw or self._is_within_bounds(size)
-        if fits:
-            value, thaw, ttl = item.value, None, item.ttl
-            if raw is not None and self._isolates and not item.immutable:
-                value, thaw = raw, item.thaw
-            kept: dict[str, Any] = {}
-            if item.stale_for or max_ttl is not None:
-                ttl, stale_for = lives(ttl, item.stale_for, max_ttl)
-                if stale_for and self._stale is not None:
-                    kept["stale"] = stale_for
-            fits = self.backend.put(
-                key,
-                value,
-                thaw=thaw,
-                size=size,
-                created=item.created,
-                ttl=ttl,
-                compressed=item.compressed,
-                cost=item.cost,
-                **kept,
-            )
+        value, thaw, size, created, ttl, compressed, cost, stale = kept
+        if self.needs_raw and not self._is_within_bounds(size):
+            fits = False
+        else:
+            if stale or self._max_ttl is not None:
+                ttl, stale = lives(ttl, stale, self._max_ttl)
+            put: Any = partial(self._stale.put, stale=stale) if stale and self._stale is not None else self.backend.put
+            fits = put(key, value, thaw=thaw, size=size, created=created, ttl=ttl, compressed=compressed, cost=cost)
         if fits:
             self.counters.writes += 1
-            if item.tags:
-                self._tags.add(key, item.tags)
         else:
             self.counters.skip([key], "size")
             self.backend.drop(key)

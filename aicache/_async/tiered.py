@@ -12,6 +12,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast, overload
 
+from aicache._async.alone import Alone
 from aicache._async.chain import Chain
 from aicache._async.decorator import Decorator, decorate
 from aicache._async.entries import item_of
@@ -108,6 +109,8 @@ class TieredCache(Streaming, Forgetting, Telling):
         self._refreshes = self._policy.refresh_ahead is not None
         chain.wants_lives = bool(self._policy.stale_for or self._refreshes)
         self._asks_nobody = chain.alone is not None and self._events is None
+        tier = None if self._policy.tags else chain.alone
+        self._alone = None if tier is None else Alone(chain, tier, self._policy, self._wall_clock, self._random)
         self._chain = chain
         fleet = Fleet(chain, self._clock, self._sleep, self._random)
         self._loads = Loads(chain, self._flights, self._throttle, self._wall_clock, self._random, fleet)
@@ -157,13 +160,15 @@ class TieredCache(Streaming, Forgetting, Telling):
                     hits[place] += 1
                 self._front.hits += 1
                 return self._thaws[form](value) if form else value
-        check_key(key)
+        if type(key) is not str or not key:  # a call that finds nothing amiss is a tenth of all this
+            check_key(key)
         entry = self._peek(key)
         if entry is not None:
             self._front.hits += 1
             thaw = entry.thaw
             return entry.value if thaw is None else thaw(entry.value)
-        self._check_open()
+        if self._flights.closed:
+            self._check_open()
         if self._asks_nobody:
             self._front.misses += 1
             self._counters.misses += 1
@@ -196,17 +201,19 @@ class TieredCache(Streaming, Forgetting, Telling):
         by which it can be invalidated, beside the policy's. Raises `SerializationError`, with nothing changed, where
         the value cannot be kept exactly.
         """
-        self._check_open()
+        if self._flights.closed:
+            self._check_open()
         ttl = self._policy.ttl if ttl is UNSET else check_ttl(ttl)
-        item = self._loads.item(value, ttl, checked_cost(cost, value), self._call)
+        if cost is not None:
+            cost = checked_cost(cost, value)
+        if self._alone is not None and not tags:
+            self._alone.keep(key, value, ttl, cost)
+            return
+        item = self._loads.item(value, ttl, cost, self._call)
         if tags or self._policy.tags:
             await self._write_tagged({check_key(key): item}, tags)
-            return
-        alone = self._chain.alone
-        if alone is None:
-            await self._chain.write({check_key(key): item})
         else:
-            self._chain.keep(alone, check_key(key), item)
+            await self._chain.write({check_key(key): item})
 
     async def _write_tagged(self, items: Mapping[str, Item], tags: Iterable[str]) -> None:
         versions = await self._chain.versions(self._asked(None, UNSET, None, tags).tags)

@@ -6,22 +6,23 @@ import sys
 from sys import getsizeof
 from typing import Any, Final, cast
 
-__all__ = ["is_immutable", "size_in_memory"]
+__all__ = ["ATOMS", "is_immutable", "size_in_memory"]
 
-_ATOMS: Final[set[type]] = {type(None), bool, int, float, complex, str, bytes}
+ATOMS: Final[set[type]] = {type(None), bool, int, float, complex, str, bytes}
+"""Types of values that hold no others; those that are named below come to them with the first value."""
 _NAMED: Final = {
     "datetime": ("date", "datetime", "time", "timedelta"),
     "decimal": ("Decimal",),
     "uuid": ("UUID",),
 }
-"""Others, by module and name: a cache that never sees one should not wait for its module when it is imported."""
+"""By module and name: a cache that never sees one should not wait for its module when it is imported."""
 _COUNTED: Final = 10_000
 
 
 def is_immutable(value: object) -> bool:
     """Say whether nobody can change `value`, all the way down. Only exact types count: a subclass may hold anything."""
     kind = type(value)
-    if kind in _ATOMS:
+    if kind in ATOMS:
         return True
     if kind is tuple or kind is frozenset:
         return all(map(is_immutable, cast("tuple[object, ...] | frozenset[object]", value)))
@@ -29,14 +30,14 @@ def is_immutable(value: object) -> bool:
         return False
     module, name = kind.__module__, kind.__qualname__
     if name in _NAMED.get(module, ()) and getattr(sys.modules.get(module), name, None) is kind:
-        _ATOMS.add(kind)  # from here on it is known at once
+        ATOMS.add(kind)  # from here on it is known at once
         return True
     return False
 
 
 def size_in_memory(value: object) -> int:
     """About how many bytes a live value takes; built-in containers are entered, up to 10,000 objects."""
-    if type(value) in _ATOMS:
+    if type(value) in ATOMS:
         return getsizeof(value)
     total, left, stack = 0, _COUNTED, [value]
     while stack and left:

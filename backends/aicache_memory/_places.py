@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from array import array
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["Places"]
 
 _LEAST_GROWTH: Final = 16
-_MOST_GROWTH: Final = 4096  # at once: some hundred microseconds
+_MOST_GROWTH: Final = 256
+_MANY: Final = 64 * _MOST_GROWTH
 
 
 class Places:
-    """By place, of which 0 is none:
+    """By place, of which 0 is none and has what the others begin with:
 
     `hits`: how often it was hit since it was last looked at, up to 7; the only thing that a reader writes. It never
     becomes shorter under one.
@@ -31,32 +32,31 @@ class Places:
     """
 
     __slots__ = (
-        "ends", "free", "frequencies", "hits", "keys", "later", "levels", "newer", "older", "priorities", "sizes",
-        "sooner",
+        "_count", "_turn", "ends", "free", "frequencies", "hits", "keys", "later", "levels", "newer", "older",
+        "priorities", "sizes", "sooner",
     )  # fmt: skip
 
     def __init__(self, hits: list[int], *, weighs: bool) -> None:
         self.hits = hits
+        hits[:1] = [0]
         self.free = 0
-        self.keys: list[str] = []
-        self.frequencies = bytearray()
-        self.priorities = array("d")
-        self.sizes = array("Q")
-        self.older: list[int] = []
-        self.newer: list[int] = []
-        self.levels = array("d") if weighs else None
+        self.keys = [""]
+        self.frequencies = bytearray(1)
+        self.priorities = array("d", [inf])
+        self.sizes = array("Q", [0])
+        self.older = [0]
+        self.newer = [0]
+        self.levels = array("d", [0.0]) if weighs else None
         self.ends: array[float] | None = None
         self.sooner: list[int] = []
         self.later: list[int] = []
-        self._add(1)
+        self._count = 1
+        self._turn = 0
 
     def take(self) -> int:
         """A place for somebody new."""
         if not self.free:
-            have = len(self.keys)
-            self._add(min(_MOST_GROWTH, max(_LEAST_GROWTH, have // 8)))
-            self.newer[have:] = [*range(have + 1, len(self.keys)), 0]
-            self.free = have
+            self._grow()
         place = self.free
         self.free = self.newer[place]
         return place
@@ -70,28 +70,37 @@ class Places:
     def weigh(self) -> array[float]:
         """The levels, which are needed from now on."""
         if self.levels is None:
-            self.levels = array("d", [0.0]) * len(self.keys)
+            self.levels = array("d", [0.0]) * self._count
         return self.levels
 
     def end(self) -> array[float]:
         """The ends, which are needed from now on."""
         if self.ends is None:
-            self.ends = array("d", [inf]) * len(self.keys)
-            self.sooner = [0] * len(self.keys)
-            self.later = [0] * len(self.keys)
+            self.ends = array("d", [inf]) * self._count
+            self.sooner = [0] * self._count
+            self.later = [0] * self._count
         return self.ends
 
-    def _add(self, more: int) -> None:
-        self.keys.extend([""] * more)
-        self.frequencies.extend(bytes(more))
-        self.priorities.extend(array("d", [inf]) * more)
-        self.sizes.extend(array("Q", [0]) * more)
-        self.older.extend([0] * more)
-        self.newer.extend([0] * more)
+    def _grow(self) -> None:
+        """Make some places.
+
+        Where an array cannot grow any more where it is, all of it is copied, which for a million places takes some
+        milliseconds. They are as long as each other, so all would come to that at once. Hence each grows in its turn,
+        by so much that it lasts until the next.
+        """
+        arrays: list[Any] = [self.hits, self.keys, self.frequencies, self.priorities]
+        arrays += [self.sizes, self.older, self.newer]
         if self.levels is not None:
-            self.levels.extend(array("d", [0.0]) * more)
+            arrays.append(self.levels)
         if self.ends is not None:
-            self.ends.extend(array("d", [inf]) * more)
-            self.sooner.extend([0] * more)
-            self.later.extend([0] * more)
-        self.hits.extend([0] * (len(self.keys) - len(self.hits)))
+            arrays += [self.ends, self.sooner, self.later]
+        first, more = self._count, min(_MOST_GROWTH, max(_LEAST_GROWTH, self._count // 8))
+        until = first + more
+        self._turn = (self._turn + 1) % len(arrays)
+        for number, values in enumerate(arrays):
+            ahead = more * len(arrays) if number == self._turn and first >= _MANY else 0
+            missing = until + ahead - len(values)
+            if missing > 0:
+                values.extend(values[:1] * missing)
+        self.newer[first:until] = [*range(first + 1, until), 0]
+        self._count, self.free = until, first

@@ -131,7 +131,10 @@ class Store:
                     now = self.clock()
                 if expiry.first <= now:
                     self._reclaim(now, _RECLAIMED_PER_WRITE)
-            level = 0.0 if cost is None and places.levels is None else self._level(size, cost)
+            if cost is not None or self._mean_cost is not None:
+                level = self._level(size, cost)
+            else:
+                level = 0.0 if self.max_bytes is None or size < 2 else 4 * log2(1.0 / size)
             ghost = None
             if place:
                 frequency = places.frequencies[place]

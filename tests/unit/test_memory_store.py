@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import operator
 import threading
 import weakref
 
@@ -16,10 +17,21 @@ from aicache.errors import ClosedError, ConfigurationError, InvalidTypeError
 from aicache.testing import FakeClock
 from aicache_memory import MemoryBackend, SyncMemoryBackend
 from aicache_memory._entry import ends_of
+from aicache_memory._places import Places
 
 
 def put(memory, key, value="v", *, size=1, ttl=None):
     return memory.put(key, value, thaw=None, size=size, created=0.0, ttl=ttl)
+
+
+def arrays_of(places):
+    """What has something for each place."""
+    found = [places.keys, places.frequencies, places.priorities, places.sizes, places.older, places.newer]
+    if places.levels is not None:
+        found.append(places.levels)
+    if places.ends is not None:
+        found += [places.ends, places.sooner, places.later]
+    return found
 
 
 def ring(first, following, preceding):
@@ -71,7 +83,7 @@ def check(memory):
         place = places.newer[place]
     closing = [place for place, _ in eviction._queues.values()] + list(expiry.rings.values())
     assert sorted([0, *free, *closing, *at]) == list(range(len(places.keys)))
-    assert len(places.hits) >= len(places.keys) == len(places.sizes) == len(places.older) == len(places.newer)
+    assert {len(values) for values in arrays_of(places)} == {len(places.keys)}
     assert store.bytes == sum(places.sizes[place] for place in at)
     assert store.max_entries is None or len(kept) <= store.max_entries
     assert store.max_bytes is None or store.bytes <= store.max_bytes
@@ -421,3 +433,31 @@ def test_a_hit_through_the_table_counts_as_a_use():
         for number in range(20):
             cache.set(f"k{number}", number)
         assert cache.get("used") == 1
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_of_many_places_no_two_arrays_grow_at_once(ends):
+    places = Places([], weighs=True)
+    if ends:
+        places.end()
+    arrays = [places.hits, *arrays_of(places)]
+    for taken in range(1, 40_000):
+        before = [len(values) for values in arrays]
+        assert places.take() == taken
+        after = [len(values) for values in arrays]
+        assert min(after) > taken
+        grown = sum(map(operator.ne, before, after))
+        assert grown <= 1 or taken < 20_000
+    assert max(map(len, arrays)) < 45_000
+
+
+@pytest.mark.parametrize("late", ["end", "weigh"])
+def test_what_is_needed_late_has_something_for_each_place(late):
+    places = Places([], weighs=False)
+    for _ in range(30_000):
+        places.take()
+    getattr(places, late)()
+    arrays = [places.hits, *arrays_of(places)]
+    for _ in range(30_000):
+        taken = places.take()
+        assert min(map(len, arrays)) > taken
