@@ -134,6 +134,7 @@ class Streams:
         self._running = running
         self._throttle = throttle
         self._recordings = Recordings(chain, loads, throttle, front)
+        self.at_hand = self._recordings.at_hand
         self._flights = flights
         self._clock = running.clock
         self._sleep = running.sleep
@@ -146,14 +147,14 @@ class Streams:
     async def read(self, wanted: Wanted) -> AsyncGenerator[Any, None]:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
         self.check_open()
-        held = self._recordings.at_hand(wanted.key)
+        held = self.at_hand(wanted.key)
         tier: str | None = self._recordings.first
         if held is None:
             stream, reader, outer = self._board(wanted)
             tape = stream.tape
             try:
                 while True:
-                    while reader.has_more:
+                    while reader.place.next is not None:
                         chunk = tape.take(reader)
                         if tape.refused is not None:
                             stream.moved()

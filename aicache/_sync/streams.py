@@ -43,7 +43,7 @@ class Stream(Flight):
 
     __slots__ = (
         "begun", "chunks", "completes", "found", "granted", "in_background", "lock", "looked", "puller", "tape",
-        "told_from", "upstream", "wanted",
+        "told_from", "upstream", "waiting", "wanted",
     )  # fmt: skip
 
     def __init__(self, wanted: Wanted, tape: Tape, granted: Passes) -> None:
@@ -56,6 +56,7 @@ class Stream(Flight):
         self.completes = wanted.asked.policy.abandoned == "complete"
         self.in_background = False
         self.puller: object = None
+        self.waiting = 0
         self.upstream: object = None
         self.chunks: Iterator[Any] | None = None
         self.begun = self.told_from = 0.0
@@ -83,9 +84,9 @@ class Stream(Flight):
         """Wait for the reader's next chunk and return it; or PULL, where it is its turn to pull one; or OVER."""
         with self.lock:
             while True:
-                if reader is not None and reader.has_more:
+                if reader is not None and reader.place.next is not None:
                     chunk = self.tape.take(reader)
-                    if not self.tape.is_whole:
+                    if self.waiting and not self.tape.is_whole:
                         self.changed.notify_all()  # there may be room now
                     return chunk
                 if self.is_over:
@@ -93,14 +94,19 @@ class Stream(Flight):
                 if self.puller is None and not self.tape.is_full:
                     self.puller = reader or self
                     return PULL
-                self.changed.wait()
+                self.waiting += 1
+                try:
+                    self.changed.wait()
+                finally:
+                    self.waiting -= 1
 
     def add(self, chunk: object, at: float) -> None:
         """A chunk has been pulled."""
         with self.lock:
             self.tape.add(chunk, at)
             self.puller = None
-            self.changed.notify_all()
+            if self.waiting:
+                self.changed.notify_all()
 
 
 class Running:
@@ -143,6 +149,7 @@ class Streams:
         self._running = running
         self._throttle = throttle
         self._recordings = Recordings(chain, loads, throttle, front)
+        self.at_hand = self._recordings.at_hand
         self._flights = flights
         self._clock = running.clock
         self._sleep = running.sleep
@@ -155,7 +162,7 @@ class Streams:
     def read(self, wanted: Wanted) -> Generator[Any, None, None]:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
         self.check_open()
-        held = self._recordings.at_hand(wanted.key)
+        held = self.at_hand(wanted.key)
         tier: str | None = self._recordings.first
         while held is None:
             stream, reader, outer = self._board(wanted)

@@ -90,7 +90,9 @@ _ANTHROPIC_ONLY: Final = ("cache_read_input_tokens", "cache_creation_input_token
 
 
 def _mapping(value: object) -> Mapping[str, Any] | None:
-    # A dict first, as it nearly always is: to ask for the other takes ten times as long.
+    # A dict first, as it nearly always is: to ask for the other takes ten times as long. So it is of None.
+    if value is None:
+        return None
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) or isinstance(value, Mapping) else None  # noqa: SIM101
 
 

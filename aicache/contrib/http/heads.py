@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from json import JSONEncoder
 from typing import Any, Final, NamedTuple, cast
 
 from aicache.ai.usage import Usage
-from aicache.contrib.http.plain import object_of, parsed
+from aicache.contrib.http.plain import object_of, parsed, written
 
 __all__ = [
     "Head",
@@ -55,7 +54,6 @@ _DROPPED: Final = frozenset(
         "x-aicache",
     }
 )
-_dumps: Final = JSONEncoder(check_circular=False).encode  # what is given has no circles
 _OF_ENCODING: Final = frozenset({b"content-encoding", b"content-length"})
 
 
@@ -68,11 +66,11 @@ class Head(NamedTuple):
 
     def chunk(self) -> str:
         """The chunk that it is kept as."""
-        return _dumps(self.plain())
+        return written(self.plain())
 
     def plain(self) -> dict[str, Any]:
         """The same as a plain dict."""
-        return {"status": self.status, "headers": [list(header) for header in self.headers], "asked": self.asked}
+        return {"status": self.status, "headers": self.headers, "asked": self.asked}
 
 
 def head_in(chunk: object) -> Head | None:
@@ -98,7 +96,7 @@ def head_of(plain: dict[str, Any]) -> Head | None:
 
 def usage_chunk(usage: Usage) -> str:
     """The last chunk, with what the call used."""
-    return _dumps({"usage": usage.to_dict()})
+    return written({"usage": usage.to_dict()})
 
 
 def usage_in(chunk: object) -> Usage | None:
