@@ -68,7 +68,7 @@ class Recordings:
 
     async def look(self, wanted: Wanted, granted: Mapping[str, Pass]) -> Looked:
         """Look in all tiers."""
-        key, stale = wanted.key, cast("list[Item]", [])
+        key, stale = wanted.key, list[Item]()
         lease = self._loads.fleet.lease(None)
         tags = wanted.asked.tags
         versions = await self._chain.versions(tags) if tags else NO_TAGS

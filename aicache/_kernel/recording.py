@@ -14,7 +14,7 @@ from itertools import repeat
 from math import inf
 from operator import le, lt
 from sys import getsizeof
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from aicache._kernel.immutable import is_immutable, size_in_memory
 from aicache.errors import InvalidArgumentError, InvalidTypeError, SerializationError
@@ -48,9 +48,9 @@ class Recording(NamedTuple):
 
 def recording_in(value: object) -> Recording | None:
     """The recording that a value is; None where it is anything else."""
+    fields: Any = value
     if type(value) is not dict:
         return None
-    fields = cast("dict[object, Any]", value)
     version, held = fields.get(_MARK), Recording(fields.get("chunks", ()), fields.get("at", ()))
     if type(version) is not int or version != _VERSION or type(held.chunks) is not list or type(held.at) is not list:
         return None
@@ -128,7 +128,8 @@ class Tape:
 
     def join(self) -> Reader:
         """One more reader, who begins at the beginning; the tape must be whole."""
-        reader = Reader(cast("_Chunk", self._start))
+        start: Any = self._start
+        reader = Reader(start)
         self.readers.add(reader)
         return reader
 
@@ -145,11 +146,12 @@ class Tape:
         if self.refused is None:
             self.refused = reason
 
-    def add(self, value: object, at: float) -> None:
+    def add(self, value: Any, at: float) -> None:
         """One chunk more, that came `at` seconds after the beginning."""
-        kind, raw = type(value), None
+        raw: bytes | None = None
+        kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType] of Any
         if kind is bytes:
-            size = _EMPTY + len(cast("bytes", value))
+            size = _EMPTY + len(value)
         elif kind is str:
             size = getsizeof(value)
         else:

@@ -31,6 +31,7 @@ from aicache.options import UNSET, Ttl, check_ttl
 __all__ = ["Desk", "Plan", "TransportStats"]
 
 _MOST_TURNS: Final = 10_000
+_SMALL: Final = 4096  # bytes of a body that is remembered as it is: to look it up takes less than to digest it
 _CONTROLS: Final = frozenset(name.encode() for name in HEADERS)
 _NOTHING_ASKED: Final = Asked()
 
@@ -133,8 +134,8 @@ class Desk:
         rule = rule_for(self.rules, request.method, target.partition(b"?")[0].decode("ascii"))
         inside = mode.get()
         controls = LIVE if inside is None else inside.controls
-        named = {name.lower() for name, _ in headers.raw}
-        if not named.isdisjoint(_CONTROLS):
+        named = [name.lower() for name, _ in headers.raw]  # no set: to make one takes longer than it saves
+        if not _CONTROLS.isdisjoint(named):
             controls = controls_in([headers[name] for name in HEADERS if name in headers], controls)
             if rule is not None or b"x-aicache" in named:
                 request = _without(request, HEADERS if rule is not None else HEADERS[1:])
@@ -156,7 +157,7 @@ class Desk:
             controls = replace(controls, ttl=self.ttl)
         return Plan(request, original, None, rule, keys, asked, controls, inside, begun)
 
-    def _read(self, request: Any, target: bytes, rule: Rule, named: set[bytes]) -> _Read | None:
+    def _read(self, request: Any, target: bytes, rule: Rule, named: list[bytes]) -> _Read | None:
         """The key of a request after its prefix, and what it asks; None where there is no JSON object at hand.
 
         By its bytes, where the same ones came before: an SDK writes the same request the same way.
@@ -164,7 +165,9 @@ class Desk:
         url = request.url
         told = [request.headers[name] if name.encode() in named else None for name in rule.headers]
         try:
-            place = (id(rule), url.scheme, url.netloc, target, *told, sha256(request.content).digest())
+            content: bytes = request.content
+            of_it = content if len(content) <= _SMALL else sha256(content).digest()
+            place = (id(rule), url.scheme, url.netloc, target, *told, of_it)
             read = self._known.get(place)
             if read is None:
                 named_here = {name: value for name, value in zip(rule.headers, told, strict=True) if value is not None}

@@ -52,7 +52,7 @@ class Exchange:
         """The answer has begun, to what was asked at `created`, in seconds since the epoch."""
         raw = response.headers.raw
         self.response = response
-        self.is_encoded = b"content-encoding" in {name.lower() for name, _ in raw}
+        self.is_encoded = b"content-encoding" in [name.lower() for name, _ in raw]
         self.play(Head(response.status_code, kept_headers(raw), created))
 
     def play(self, head: Head) -> None:

@@ -63,7 +63,7 @@ def parsed(data: bytes | str) -> Any:
 
 
 def written(value: Any) -> str:
-    """The text of such values."""
+    """The text of such values, without NaN and infinity, which JSON has no words for."""
     if _write is not None:
         try:
             return _write(value).decode("utf-8")
