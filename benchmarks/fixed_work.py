@@ -6,8 +6,11 @@ With 0 it does all that comes before, so the difference is the work itself.
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 from values import answer
 
@@ -102,6 +105,42 @@ def _key(count: int) -> None:
         keys.generate_cache_key("A long text. " * 50, "summarize", {"model": "small", "temperature": 0.0})
 
 
+_ENDS = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 9}}
+_WORDS = [{"choices": [{"index": 0, "delta": {"content": f"word {n}"}, "finish_reason": None}]} for n in range(20)]
+_EVENTS = [f"data: {json.dumps(event)}\n\n".encode() for event in (*_WORDS, _ENDS)] + [b"data: [DONE]\n\n"]
+_BODY = [json.dumps({"choices": [{"index": 0, "message": {"content": "text"}, "finish_reason": "stop"}]}).encode()]
+
+
+def _transport(count: int, *, streams: bool, is_hit: bool) -> None:
+    """Through the transport, over a provider that is a list, without a network."""
+    import httpx2
+
+    from aicache import SyncTieredCache
+    from aicache.contrib.http import CachingTransport
+    from aicache_memory import SyncMemoryBackend
+
+    class Chunks(httpx2.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield from _EVENTS if streams else _BODY
+
+    class Provider(httpx2.BaseTransport):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:  # noqa: ARG002 whatever is asked
+            kind = "text/event-stream" if streams else "application/json"
+            return httpx2.Response(200, headers={"content-type": kind}, stream=Chunks())
+
+    def sent(number: int) -> Any:
+        body = {"model": "m", "messages": [{"role": "user", "content": "What? " * 100}], "number": number}
+        response = transport.handle_request(httpx2.Request("POST", "https://a.test/v1/chat/completions", json=body))
+        list(response.stream)
+        response.stream.close()
+        return response.headers["x-aicache"]
+
+    transport = CachingTransport(SyncTieredCache([SyncMemoryBackend()]), Provider())
+    assert [sent(-1), sent(-2), sent(-1)] == ["miss", "miss", "hit"]
+    for number in range(count):
+        sent(-1 if is_hit else number)
+
+
 WORK: dict[str, Callable[[int], None]] = {
     "hit": _hit,
     "async hit": _async_hit,
@@ -112,6 +151,10 @@ WORK: dict[str, Callable[[int], None]] = {
     "codec": _codec,
     "decorated hit": _decorated,
     "AI key": _key,
+    "transport miss, JSON": partial(_transport, streams=False, is_hit=False),
+    "transport hit, JSON": partial(_transport, streams=False, is_hit=True),
+    "transport miss, stream": partial(_transport, streams=True, is_hit=False),
+    "transport hit, stream": partial(_transport, streams=True, is_hit=True),
 }
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class Recordings:
 
     async def look(self, wanted: Wanted, granted: Mapping[str, Pass]) -> Looked:
         """Look in all tiers."""
-        key, stale = wanted.key, cast("list[Item]", [])
+        key, stale = wanted.key, list[Item]()
         lease = self._loads.fleet.lease(None)
         tags = wanted.asked.tags
         versions = await self._chain.versions(tags) if tags else NO_TAGS
@@ -110,7 +110,7 @@ class Recordings:
     def _judged(self, tape: Tape, wanted: Wanted) -> Made | None:
         """How to keep it; None, and the tape knows why, where it is not to be kept."""
         try:
-            chunks = tape.recording(0.0).chunks
+            chunks = tape.chunks()
             kept = made_of_stream(None if wanted.keep is None else wanted.keep(chunks), chunks, wanted.asked)
         except Exception as error:
             _log.warning("a stream could not be judged, so it is not stored", exc_info=True)

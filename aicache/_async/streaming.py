@@ -9,7 +9,7 @@ from aicache._async.recordings import Wanted
 from aicache._async.streams import Streams
 from aicache._kernel.checks import Cost, check_factory
 from aicache._kernel.outcomes import Call
-from aicache._kernel.recording import Pacing, checked_bytes, checked_pacing
+from aicache._kernel.recording import Pacing, Recording, checked_bytes, checked_pacing
 from aicache.options import UNSET, Policy, Ttl, check_key, check_ttl, checked_tags
 
 __all__ = ["Streaming"]
@@ -65,6 +65,11 @@ class Streaming:
         asked = self._asked(policy, ttl, cost, tags)
         wanted = Wanted(key, factory, asked, keep, checked_bytes(max_bytes), checked_pacing(pacing), on_hit)
         return self._streams.read(wanted)
+
+    def _at_hand(self, key: str) -> Recording | None:
+        """The recording that the first tier has in this process, counted as a hit; None where `stream` is to look."""
+        self._streams.check_open()
+        return self._streams.at_hand(key)
 
     def _asked(self, policy: Policy | None, ttl: Ttl, cost: Cost, tags: Iterable[str]) -> Call:
         if policy is None and ttl is UNSET and cost is None and not tags:

@@ -11,17 +11,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import nullcontext
 from contextvars import copy_context
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aicache._async.chain import Chain
 from aicache._async.flights import Flight, Flights, current, outer_flight
 from aicache._async.front import Front
 from aicache._async.loading import Loads
-from aicache._async.primitives import call
 from aicache._async.recordings import Recordings, Wanted
 from aicache._kernel.playback import Found, played
 from aicache._kernel.recording import Reader, Tape, check_chunks
@@ -134,6 +133,7 @@ class Streams:
         self._running = running
         self._throttle = throttle
         self._recordings = Recordings(chain, loads, throttle, front)
+        self.at_hand = self._recordings.at_hand
         self._flights = flights
         self._clock = running.clock
         self._sleep = running.sleep
@@ -146,14 +146,14 @@ class Streams:
     async def read(self, wanted: Wanted) -> AsyncGenerator[Any, None]:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
         self.check_open()
-        held = self._recordings.at_hand(wanted.key)
+        held = self.at_hand(wanted.key)
         tier: str | None = self._recordings.first
         if held is None:
             stream, reader, outer = self._board(wanted)
             tape = stream.tape
             try:
                 while True:
-                    while reader.has_more:
+                    while reader.place.next is not None:
                         chunk = tape.take(reader)
                         if tape.refused is not None:
                             stream.moved()
@@ -268,11 +268,14 @@ class Streams:
         timeout = None if limit is None else asyncio.timeout(limit)
         try:
             async with timeout or nullcontext():
-                upstream = await call(wanted.factory)
-                opened.append(upstream)
+                upstream: Any = wanted.factory()
                 is_async = hasattr(upstream, "__aiter__")
+                if hasattr(upstream, "__await__") or (not is_async and inspect.isawaitable(upstream)):
+                    upstream = await upstream
+                    is_async = hasattr(upstream, "__aiter__")
+                opened.append(upstream)
                 check_chunks(upstream, "__aiter__" if is_async else "__iter__")
-                chunks = aiter(cast("AsyncIterable[Any]", upstream)) if is_async else _awaited(upstream)
+                chunks = aiter(upstream) if is_async else _awaited(upstream)
                 if chunks is not upstream:
                     opened.insert(0, chunks)
                 pulled = 0
@@ -314,7 +317,7 @@ async def _close(thing: object) -> None:
     if close is not None:
         try:
             closing = close()
-            if inspect.isawaitable(closing):
+            if hasattr(closing, "__await__") or inspect.isawaitable(closing):  # to ask for the first takes a tenth
                 await closing
         except Exception:
             _log.warning("the upstream of a stream could not be closed", exc_info=True)

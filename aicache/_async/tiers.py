@@ -280,22 +280,15 @@ class ByteTier:
             item.thaw = self._codec.loads
         if len(raw) < options.min_bytes or (options.max_bytes is not None and len(raw) > options.max_bytes):
             return None
-        packed = item.packed
-        if packed is None:
-            packed = item.packed = self._codec.pack(raw)
-            item.compressed = packed.compressor != 0
-        ttl, stale_for = item.ttl, item.stale_for
-        if options.max_ttl is not None:
-            ttl, stale_for = lives(ttl, stale_for, options.max_ttl)
-        fresh_for = ttl
-        if ttl is None:
-            stale_for = 0.0
-        else:
-            age = self._wall_clock() - item.created
-            fresh_for = max(0.0, age + ttl if age > 0 else ttl)
+        if item.packed is None:
+            item.packed = self._codec.pack(raw)
+            item.compressed = item.packed.compressor != 0
+        ttl, stale_for = lives(item.ttl, item.stale_for, options.max_ttl)
+        age = max(0.0, self._wall_clock() - item.created)
+        fresh_for = None if ttl is None else max(0.0, age + ttl)
         try:
             data = self._codec.seal(
-                key, packed, created=item.created, fresh_for=fresh_for, stale_for=stale_for, tags=item.tags
+                key, item.packed, created=item.created, fresh_for=fresh_for, stale_for=stale_for, tags=item.tags
             )
         except SerializationError:  # larger than the codec's bound once it is sealed
             return None

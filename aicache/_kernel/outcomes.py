@@ -105,7 +105,8 @@ def made(outcome: object, call: Call, old: Item | None) -> Made:
     """What a factory's answer comes to; `old`: the value it was to replace."""
     policy, ttl, cost, _ = call
     value: Any = outcome
-    is_own, tags = False, cast("tuple[str, ...]", ())
+    tags: tuple[str, ...] = ()
+    is_own = False
     if isinstance(outcome, _Skipped):
         return Made(outcome.value, None, None, outcome.reason)
     if isinstance(outcome, _Kept):

@@ -35,10 +35,10 @@ class Flight:
         "changed", "error", "fallbacks", "interrupted", "items", "landed", "offers", "passes", "started", "waits_for",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, changed: threading.Condition | None = None) -> None:
         self.passes: Mapping[str, Pass] = {}
         self.waits_for: list[Flight] = []
-        self.changed = threading.Condition()
+        self.changed = threading.Condition() if changed is None else changed
         self.started = monotonic()
         self.offers: dict[str, tuple[Item, float, Pass]] = {}
         self.fallbacks: dict[str, tuple[Item, Pass]] = {}

@@ -43,19 +43,19 @@ class Stream(Flight):
 
     __slots__ = (
         "begun", "chunks", "completes", "found", "granted", "in_background", "lock", "looked", "puller", "tape",
-        "told_from", "upstream", "wanted",
+        "told_from", "upstream", "waiting", "wanted",
     )  # fmt: skip
 
     def __init__(self, wanted: Wanted, tape: Tape, granted: Passes) -> None:
-        super().__init__()
         self.lock = threading.RLock()
-        self.changed = threading.Condition(self.lock)
+        super().__init__(threading.Condition(self.lock))
         self.wanted = wanted
         self.tape = tape
         self.passes = self.granted = granted
         self.completes = wanted.asked.policy.abandoned == "complete"
         self.in_background = False
         self.puller: object = None
+        self.waiting = 0
         self.upstream: object = None
         self.chunks: Iterator[Any] | None = None
         self.begun = self.told_from = 0.0
@@ -83,9 +83,9 @@ class Stream(Flight):
         """Wait for the reader's next chunk and return it; or PULL, where it is its turn to pull one; or OVER."""
         with self.lock:
             while True:
-                if reader is not None and reader.has_more:
+                if reader is not None and reader.place.next is not None:
                     chunk = self.tape.take(reader)
-                    if not self.tape.is_whole:
+                    if self.waiting and not self.tape.is_whole:
                         self.changed.notify_all()  # there may be room now
                     return chunk
                 if self.is_over:
@@ -93,14 +93,22 @@ class Stream(Flight):
                 if self.puller is None and not self.tape.is_full:
                     self.puller = reader or self
                     return PULL
-                self.changed.wait()
+                self.waiting += 1
+                try:
+                    self.changed.wait()
+                finally:
+                    self.waiting -= 1
 
-    def add(self, chunk: object, at: float) -> None:
-        """A chunk has been pulled."""
+    def add(self, chunk: object, at: float) -> Any:
+        """A chunk has been pulled; returns what the reader that pulled it gets, PULL where it was none."""
         with self.lock:
             self.tape.add(chunk, at)
-            self.puller = None
-            self.changed.notify_all()
+            puller, self.puller = self.puller, None
+            # It was at the end of the tape, so this is its next.
+            taken = self.tape.take(puller) if isinstance(puller, Reader) else PULL
+            if self.waiting:
+                self.changed.notify_all()
+            return taken
 
 
 class Running:
@@ -143,6 +151,7 @@ class Streams:
         self._running = running
         self._throttle = throttle
         self._recordings = Recordings(chain, loads, throttle, front)
+        self.at_hand = self._recordings.at_hand
         self._flights = flights
         self._clock = running.clock
         self._sleep = running.sleep
@@ -155,16 +164,15 @@ class Streams:
     def read(self, wanted: Wanted) -> Generator[Any, None, None]:
         """The chunks, found or as they come; raises what the upstream raises, where it does."""
         self.check_open()
-        held = self._recordings.at_hand(wanted.key)
+        held = self.at_hand(wanted.key)
         tier: str | None = self._recordings.first
         while held is None:
             stream, reader, outer = self._board(wanted)
             try:
                 while (turn := stream.turn(reader)) is not OVER:
-                    if turn is PULL:
-                        self._pull(stream)
-                    else:
-                        yield turn
+                    chunk = self._pull(stream) if turn is PULL else turn
+                    if chunk is not OVER:
+                        yield chunk
                 if stream.tape.error is not None and not stream.interrupted:
                     raise stream.tape.error
             finally:
@@ -214,12 +222,12 @@ class Streams:
 
     # -- pulling: whoever has the turn
 
-    def _pull(self, stream: Stream) -> None:
-        """Bring one chunk more, or the end."""
+    def _pull(self, stream: Stream) -> Any:
+        """Bring one chunk more, or the end; returns what `Stream.add` does, or OVER."""
         token = current.set(stream)
-        goes_on = False
+        brought: Any = OVER
         try:
-            goes_on = self._bring(stream)
+            brought = self._bring(stream)
         except Exception as error:
             stream.tape.error = error
         except BaseException as error:
@@ -228,21 +236,21 @@ class Streams:
             raise
         finally:
             current.reset(token)
-            if not goes_on:
+            if brought is OVER:
                 self._land(stream)
+        return brought
 
-    def _bring(self, stream: Stream) -> bool:
-        """Do so; whether there may be another."""
+    def _bring(self, stream: Stream) -> Any:
+        """Do so."""
         wanted = stream.wanted
         if stream.chunks is None:
             stream.looked = self._recordings.look(wanted, stream.granted)
             stream.found.item = stream.looked.found
             if stream.is_over:
-                return False
+                return OVER
         try:
             for chunk in self._open(stream) if stream.chunks is None else stream.chunks:
-                stream.add(chunk, self._clock() - stream.begun)
-                return True
+                return stream.add(chunk, self._clock() - stream.begun)
         except Exception as error:
             self._counters.load_errors += 1
             self._close(stream, type(error).__name__)
@@ -251,11 +259,11 @@ class Streams:
             if old is None or not stream.tape.is_empty or not stream.granted[wanted.key].holds:
                 raise
             stream.found.item = old
-            return False
+            return OVER
         seconds = self._clock() - stream.begun
         self._close(stream, None)
         self._recordings.store(stream.tape, wanted, stream.granted, stream.looked, seconds)
-        return False
+        return OVER
 
     def _open(self, stream: Stream) -> Iterator[Any]:
         self._counters.loads += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from aicache.ai.usage import Usage
 
@@ -90,8 +90,9 @@ _ANTHROPIC_ONLY: Final = ("cache_read_input_tokens", "cache_creation_input_token
 
 
 def _mapping(value: object) -> Mapping[str, Any] | None:
-    # A dict first, as it nearly always is: to ask for the other takes ten times as long.
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) or isinstance(value, Mapping) else None  # noqa: SIM101
+    # A dict first, as it nearly always is: to ask for the other takes ten times as long. So it is of None.
+    found: Any = value
+    return found if value is not None and (isinstance(value, dict) or isinstance(value, Mapping)) else None  # noqa: SIM101
 
 
 def _count(fields: Mapping[str, Any], *names: str) -> int | None:

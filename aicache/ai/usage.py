@@ -69,12 +69,19 @@ class Usage:
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict for any serializer, with a version and without what is unknown."""
-        plain: dict[str, Any] = {_VERSION_NAME: _VERSION}
-        for short, name in _SHORT.items():
-            value = getattr(self, name)
-            if value is not None:
-                plain[short] = value
-        return plain
+        # The names in stored bytes: none ever changes its meaning or is used again.
+        plain = {
+            _VERSION_NAME: _VERSION,
+            "in": self.input_tokens,
+            "out": self.output_tokens,
+            "cached": self.cached_input_tokens,
+            "model": self.model,
+            "provider": self.provider,
+            "first": self.first_token_seconds,
+            "total": self.total_seconds,
+            "created": self.created,
+        }
+        return {name: value for name, value in plain.items() if value is not None}
 
     @classmethod
     def from_dict(cls, plain: object) -> Self | None:
@@ -101,18 +108,6 @@ class Usage:
         except (InvalidTypeError, InvalidArgumentError):
             return None
 
-
-# The names in stored bytes: none ever changes its meaning or is used again.
-_SHORT: Final = {
-    "in": "input_tokens",
-    "out": "output_tokens",
-    "cached": "cached_input_tokens",
-    "model": "model",
-    "provider": "provider",
-    "first": "first_token_seconds",
-    "total": "total_seconds",
-    "created": "created",
-}
 
 _FIELDS: Final = (
     ("input_tokens", int, "a number of tokens"),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicache.contrib.http import PROVIDERS, Asked, StorePolicy, Verdict
+from aicache.contrib.http import PROVIDERS, Asked, StorePolicy, Verdict, plain
 from aicache.contrib.http.events import Events
 from aicache.contrib.http.exchange import Exchange
 from aicache.contrib.http.heads import kept_headers
@@ -19,6 +19,7 @@ from aicache.contrib.http.reading import FAULTS
 from aicache.errors import InvalidArgumentError, InvalidTypeError
 from aicache.options import UNSET
 from aicache.testing import _provider_answers as answers
+from aicache.testing.payloads import same
 
 RULES = {rule.name: rule for rule in PROVIDERS}
 
@@ -173,6 +174,70 @@ def test_whatever_a_provider_answers_is_judged(body: Any, rule: str) -> None:
     assert read(rule, kind="text/event-stream", chunks=[b"data: %s\n\n" % data]).verdict().kind == "skip"
 
 
+# -- JSON, with msgspec and without
+
+
+def outcome(function: Any, *arguments: Any) -> Any:
+    """What it returns, or the kind of its error."""
+    try:
+        return function(*arguments)
+    except (ValueError, RecursionError) as error:
+        return ValueError if isinstance(error, ValueError) else RecursionError
+
+
+STRANGE = [
+    b"NaN", b"-Infinity", b"1e400", b"-0", b"-0.0", b"1" * 30, b"1" * 5000, b'"\\ud800"', b'"\\ud83d\\ude00"',
+    b'"\xff"', b'{"a": 1, "a": 2}', b'{"\\u0061": 1, "a": 2}', b'"\x01"', b"[1,]", b"[] x", b" [1] ",
+    b"\xef\xbb\xbf1", b"", b"nul", b"01", b"1.", b".5", b"0x1", b"[" * 5000, b"'a'", b"{1: 2}", b'"\\u00e9"',
+    b"2.5e-324", b"true", b"1E5",
+]  # fmt: skip
+
+
+def json_values(floats: Any) -> Any:
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | floats | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+        max_leaves=12,
+    )
+
+
+def without_msgspec(function: Any, *arguments: Any) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain, "_read", None)
+        patch.setattr(plain, "_write", None)
+        return outcome(function, *arguments)
+
+
+def test_the_extra_fast_comes_with_the_tests() -> None:
+    assert plain._read is not None
+
+
+@pytest.mark.parametrize("data", STRANGE)
+def test_strange_json_is_read_the_same_with_and_without_msgspec(data: bytes) -> None:
+    one, other = outcome(plain.parsed, data), without_msgspec(plain.parsed, data)
+    assert one is other or same(one, other)
+
+
+@given(
+    value=json_values(st.floats()),
+    is_ascii=st.booleans(),
+    damage=st.none() | st.tuples(st.integers(0, 200), st.binary(max_size=2)),
+)
+def test_json_is_read_the_same_with_and_without_msgspec(value: Any, is_ascii: bool, damage: Any) -> None:
+    data = json.dumps(value, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
+    if damage is not None:
+        at, instead = damage
+        data = data[:at] + instead + data[at + 1 :]
+    one, other = outcome(plain.parsed, data), without_msgspec(plain.parsed, data)
+    assert one is other or same(one, other)
+
+
+@given(value=json_values(st.floats(allow_nan=False, allow_infinity=False)))
+def test_what_is_written_is_read_by_whoever_has_no_msgspec(value: Any) -> None:
+    for text in (plain.written(value), without_msgspec(plain.written, value)):
+        assert same(json.loads(text), json.loads(json.dumps(value)))
+
+
 # -- the policy
 
 
@@ -233,5 +298,5 @@ def test_headers_that_are_not_kept() -> None:
     ]
     gone += ["x-ratelimit-reset-requests", "x-rate-limit-left", "openai-organization", "content-encoding", "x-aicache"]
     kept = [(b"Content-Type", b"application/json"), (b"x-request-id", b"r\xff"), (b"openai-version", b"2020")]
-    told = [("content-type", "application/json"), ("x-request-id", "r\xff"), ("openai-version", "2020")]
+    told = [(b"content-type", b"application/json"), (b"x-request-id", b"r\xff"), (b"openai-version", b"2020")]
     assert kept_headers([*kept, *((name.title().encode(), b"x") for name in gone)]) == told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from typing import Any
 
 import httpx2
@@ -41,6 +43,14 @@ def test_the_same_bytes_are_read_once() -> None:
     assert plan(authorization="Bearer other", x_stainless_retry_count="1") == keys[0]
     assert plan(x_b="1") == keys[2]
     assert len(asked) == len(keys)
+
+
+def test_the_digest_of_a_body_is_not_taken_for_the_body() -> None:
+    desk = Desk((mine(path="/ask"),), StorePolicy(), None, "ai", 60)
+    long = json.dumps({"q": "long" * 10_000}).encode()
+    assert desk.plan(httpx2.Request("POST", "https://a.test/ask", content=long)).bypassed is None
+    for content in (sha256(long).digest(), sha256(long).hexdigest().encode()):
+        assert desk.plan(httpx2.Request("POST", "https://a.test/ask", content=content)).bypassed == "body"
 
 
 def test_rules_and_controls_are_not_taken_for_what_came_before() -> None:

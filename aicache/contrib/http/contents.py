@@ -23,7 +23,7 @@ def digested(body: dict[str, Any], raw: bytes) -> tuple[dict[str, Any], list[Con
     body as it is sent, by which one without any is seen at once.
     """
     contents: list[Content] = []
-    if b";base64," not in raw and b'data"' not in raw:
+    if raw.find(b";base64,") < 0 and raw.find(b'data"') < 0:
         return body, contents
     return cast("dict[str, Any]", _without(body, [], contents)), contents
 

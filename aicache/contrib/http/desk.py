@@ -15,10 +15,11 @@ from aicache.ai.escaping import checked_namespace, checked_scope
 from aicache.ai.ledger import Kind, SavingsLedger
 from aicache.ai.prices import PriceList
 from aicache.ai.savings import Savings
+from aicache.ai.usage import Usage
 from aicache.contrib.http.controls import HEADERS, LIVE, Controls, controls_in
 from aicache.contrib.http.exchange import Exchange
 from aicache.contrib.http.heads import Header
-from aicache.contrib.http.keys import key_of, prefix_of, sent, target_of
+from aicache.contrib.http.keys import key_of, prefix_of, sent
 from aicache.contrib.http.known import Known
 from aicache.contrib.http.modes import Mode, mode
 from aicache.contrib.http.receipts import Entered, Receipt
@@ -30,6 +31,7 @@ from aicache.options import UNSET, Ttl, check_ttl
 __all__ = ["Desk", "Plan", "TransportStats"]
 
 _MOST_TURNS: Final = 10_000
+_SMALL: Final = 4096  # bytes of a body that is remembered as it is: to look it up takes less than to digest it
 _CONTROLS: Final = frozenset(name.encode() for name in HEADERS)
 _NOTHING_ASKED: Final = Asked()
 
@@ -67,11 +69,6 @@ class Plan(NamedTuple):
     controls: Controls = LIVE
     inside: Mode | None = None
     begun: float = 0.0
-
-    @property
-    def keeps_all(self) -> bool:
-        """Whether every whole answer is kept, whatever the store policy says."""
-        return _keeps_all(self.inside)
 
 
 class _Read(NamedTuple):
@@ -133,11 +130,12 @@ class Desk:
         ask wrongly.
         """
         begun, original, headers = monotonic(), request, request.headers
-        rule = rule_for(self.rules, request.method, target_of(request)[0])
+        target: bytes = request.url.raw_path
+        rule = rule_for(self.rules, request.method, target.partition(b"?")[0].decode("ascii"))
         inside = mode.get()
         controls = LIVE if inside is None else inside.controls
-        named = {name.lower() for name, _ in headers.raw}
-        if not named.isdisjoint(_CONTROLS):
+        named = [name.lower() for name, _ in headers.raw]  # no set: to make one takes longer than it saves
+        if not _CONTROLS.isdisjoint(named):
             controls = controls_in([headers[name] for name in HEADERS if name in headers], controls)
             if rule is not None or b"x-aicache" in named:
                 request = _without(request, HEADERS if rule is not None else HEADERS[1:])
@@ -145,7 +143,7 @@ class Desk:
             return Plan(request, original, self.bypass("endpoint"), controls=controls, inside=inside)
         if not (controls.reads or controls.stores):
             return Plan(request, original, self.bypass("asked"), rule, controls=controls, inside=inside)
-        read = self._read(original, rule, named)
+        read = self._read(original, target, rule, named)
         if read is None:
             return Plan(request, original, self.bypass("body"), rule, controls=controls, inside=inside)
         tail, asked = read
@@ -159,7 +157,7 @@ class Desk:
             controls = replace(controls, ttl=self.ttl)
         return Plan(request, original, None, rule, keys, asked, controls, inside, begun)
 
-    def _read(self, request: Any, rule: Rule, named: set[bytes]) -> _Read | None:
+    def _read(self, request: Any, target: bytes, rule: Rule, named: list[bytes]) -> _Read | None:
         """The key of a request after its prefix, and what it asks; None where there is no JSON object at hand.
 
         By its bytes, where the same ones came before: an SDK writes the same request the same way.
@@ -167,7 +165,9 @@ class Desk:
         url = request.url
         told = [request.headers[name] if name.encode() in named else None for name in rule.headers]
         try:
-            place = (id(rule), url.scheme, url.netloc, url.raw_path, *told, sha256(request.content).digest())
+            content: bytes = request.content
+            of_it = content if len(content) <= _SMALL else sha256(content).hexdigest()  # a text: no body is equal to it
+            place = (id(rule), url.scheme, url.netloc, target, *told, of_it)
             read = self._known.get(place)
             if read is None:
                 named_here = {name: value for name, value in zip(rule.headers, told, strict=True) if value is not None}
@@ -180,12 +180,16 @@ class Desk:
 
     def exchange(self, plan: Plan) -> Exchange:
         """A request that may be sent."""
-        return Exchange(cast("Rule", plan.rule), plan.asked, self.store, keeps_all=plan.keeps_all)
+        rule: Any = plan.rule
+        return Exchange(rule, plan.asked, self.store, keeps_all=_keeps_all(plan.inside))
 
-    def receipt(self, plan: Plan, kind: Kind, tier: str | None = None, *, is_at_hand: bool = False) -> Receipt:
-        """Of the answer to a request that is given out now, for the ledger. `tier`: which one had it."""
-        entered = Entered(kind, cast("Rule", plan.rule).operation, self.scope, tier)
-        return Receipt(self._ledger, entered, plan.begun, is_at_hand=is_at_hand)
+    def receipt(self, plan: Plan, kind: Kind, tier: str | None = None) -> Receipt:
+        """Of the answer to a request that is given out from now on, for the ledger. `tier`: which one had it."""
+        return Receipt(self._ledger, Entered(kind, _operation(plan), self.scope, tier), plan.begun)
+
+    def enter_hit(self, plan: Plan, usage: Usage | None, tier: str | None) -> None:
+        """Enter in the ledger an answer that is given out whole: it took until now, however slowly it is read."""
+        self._ledger.record("hit", usage, _operation(plan), self.scope, tier, monotonic() - plan.begun)
 
     def savings(self, prices: PriceList | None) -> Savings:
         """What was saved: of the scope, or without one, of all that the ledger has."""
@@ -233,6 +237,12 @@ class Desk:
             bypassed=MappingProxyType(dict(self._bypassed)),
             skips=MappingProxyType(dict(self._skips)),
         )
+
+
+def _operation(plan: Plan) -> str:
+    rule: Any = plan.rule  # there is one: a request without is passed on
+    operation: str = rule.operation
+    return operation
 
 
 def _keeps_all(inside: Mode | None) -> bool:

@@ -16,7 +16,7 @@ __all__ = ["Exchange"]
 
 _NO_HEAD: Final = Head(0, [], 0.0)
 _NEVER_KEPT: Final = ("error", "unreadable", "aborted")
-_STREAM: Final = "text/event-stream"
+_STREAM: Final = b"text/event-stream"
 _NO_ANSWER: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
 
 
@@ -52,7 +52,7 @@ class Exchange:
         """The answer has begun, to what was asked at `created`, in seconds since the epoch."""
         raw = response.headers.raw
         self.response = response
-        self.is_encoded = b"content-encoding" in {name.lower() for name, _ in raw}
+        self.is_encoded = b"content-encoding" in [name.lower() for name, _ in raw]
         self.play(Head(response.status_code, kept_headers(raw), created))
 
     def play(self, head: Head) -> None:
@@ -60,7 +60,7 @@ class Exchange:
         self.head = head
         self._reader: Reader = self._rule.reader()  # not before: most requests are answered without one
         self._body: list[bytes] = []
-        if dict(head.headers).get("content-type", "").startswith(_STREAM):
+        if dict(head.headers).get(b"content-type", b"").startswith(_STREAM):
             self._events = Events()
 
     @property

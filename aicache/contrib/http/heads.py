@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from json import JSONEncoder
 from typing import Any, Final, NamedTuple, cast
 
 from aicache.ai.usage import Usage
-from aicache.contrib.http.plain import object_of, parsed
+from aicache.contrib.http.plain import object_of, parsed, written
 
 __all__ = [
     "Head",
@@ -55,24 +54,26 @@ _DROPPED: Final = frozenset(
         "x-aicache",
     }
 )
-_dumps: Final = JSONEncoder(check_circular=False).encode  # what is given has no circles
 _OF_ENCODING: Final = frozenset({b"content-encoding", b"content-length"})
 
 
 class Head(NamedTuple):
-    """Status and headers of an answer. `asked`: when it was asked for, in seconds since the epoch."""
+    """Status and headers of an answer, these as they go over the wire. `asked`: when it was asked for, in seconds since
+    the epoch.
+    """
 
     status: int
-    headers: list[Header]
+    headers: list[RawHeader]
     asked: float
 
     def chunk(self) -> str:
         """The chunk that it is kept as."""
-        return _dumps(self.plain())
+        return written(self.plain())
 
     def plain(self) -> dict[str, Any]:
         """The same as a plain dict."""
-        return {"status": self.status, "headers": [list(header) for header in self.headers], "asked": self.asked}
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers]
+        return {"status": self.status, "headers": headers, "asked": self.asked}
 
 
 def head_in(chunk: object) -> Head | None:
@@ -91,14 +92,15 @@ def head_of(plain: dict[str, Any]) -> Head | None:
     if not isinstance(status, int) or not isinstance(headers, list) or not isinstance(asked, int | float):
         return None
     try:
-        return Head(status, [(str(name), str(value)) for name, value in cast("list[list[str]]", headers)], asked)
+        pairs = [(str(name), str(value)) for name, value in cast("list[list[str]]", headers)]
+        return Head(status, as_bytes(pairs), asked)
     except (TypeError, ValueError):
         return None
 
 
 def usage_chunk(usage: Usage) -> str:
     """The last chunk, with what the call used."""
-    return _dumps({"usage": usage.to_dict()})
+    return written({"usage": usage.to_dict()})
 
 
 def usage_in(chunk: object) -> Usage | None:
@@ -128,18 +130,18 @@ def as_bytes(headers: Iterable[Header]) -> list[RawHeader]:
     return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
 
 
-def kept_headers(raw: Iterable[RawHeader]) -> list[Header]:
+def kept_headers(raw: Iterable[RawHeader]) -> list[RawHeader]:
     """Of the headers as they come over the wire, in which any byte may be, those that are still true of the answer when
     somebody else gets it later: not who asked, when, and what was left to him, and not how the body came, since it is
     kept decoded.
     """
-    return [(kept, value.decode("latin-1")) for name, value in raw if (kept := _kept_name(name)) is not None]
+    return [(kept, value) for name, value in raw if (kept := _kept_name(name)) is not None]
 
 
 @lru_cache(maxsize=512)  # providers send some dozens, the same with each answer
-def _kept_name(name: bytes) -> str | None:
+def _kept_name(name: bytes) -> bytes | None:
     text = name.decode("latin-1").lower()
-    return None if text in _DROPPED or "ratelimit" in text.replace("-", "") else text
+    return None if text in _DROPPED or "ratelimit" in text.replace("-", "") else text.encode("latin-1")
 
 
 def passed_headers(raw: list[RawHeader], *, was_encoded: bool) -> list[RawHeader]:

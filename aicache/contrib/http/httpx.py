@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from aicache.contrib.http._async.body import Body as AsyncBody
+from aicache.contrib.http._async.body import KeptBody as AsyncKeptBody
 from aicache.contrib.http._async.transport import Transport as AsyncTransport
-from aicache.contrib.http._sync.body import Body
+from aicache.contrib.http._sync.body import Body, KeptBody
 from aicache.contrib.http._sync.transport import Transport
 from aicache.contrib.http.libraries import Library
 from aicache.errors import MissingExtraError
@@ -23,6 +24,14 @@ class _AsyncStream(AsyncBody, httpx.AsyncByteStream):
 
 class _Stream(Body, httpx.SyncByteStream):
     """The body, as httpx knows it."""
+
+
+class _AsyncKept(AsyncKeptBody, httpx.AsyncByteStream):
+    """That of a kept answer."""
+
+
+class _Kept(KeptBody, httpx.SyncByteStream):
+    """That of a kept answer."""
 
 
 def _limits() -> httpx.Limits:
@@ -54,7 +63,7 @@ class AsyncCachingTransport(AsyncTransport, httpx.AsyncBaseTransport):
     `ConfigurationError`, `InvalidArgumentError` and `InvalidTypeError` where the arguments make no sense.
     """
 
-    _library = Library(httpx.Response, _AsyncStream, _async_inner)
+    _library = Library(httpx.Response, _AsyncStream, _AsyncKept, _async_inner)
 
 
 class CachingTransport(Transport, httpx.BaseTransport):
@@ -74,4 +83,4 @@ class CachingTransport(Transport, httpx.BaseTransport):
     `ConfigurationError`, `InvalidArgumentError` and `InvalidTypeError` where the arguments make no sense.
     """
 
-    _library = Library(httpx.Response, _Stream, _inner)
+    _library = Library(httpx.Response, _Stream, _Kept, _inner)

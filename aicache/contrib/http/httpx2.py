@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from aicache.contrib.http._async.body import Body as AsyncBody
+from aicache.contrib.http._async.body import KeptBody as AsyncKeptBody
 from aicache.contrib.http._async.transport import Transport as AsyncTransport
-from aicache.contrib.http._sync.body import Body
+from aicache.contrib.http._sync.body import Body, KeptBody
 from aicache.contrib.http._sync.transport import Transport
 from aicache.contrib.http.libraries import Library
 from aicache.errors import MissingExtraError
@@ -23,6 +24,14 @@ class _AsyncStream(AsyncBody, httpx2.AsyncByteStream):
 
 class _Stream(Body, httpx2.SyncByteStream):
     """The body, as httpx2 knows it."""
+
+
+class _AsyncKept(AsyncKeptBody, httpx2.AsyncByteStream):
+    """That of a kept answer."""
+
+
+class _Kept(KeptBody, httpx2.SyncByteStream):
+    """That of a kept answer."""
 
 
 def _limits() -> httpx2.Limits:
@@ -54,7 +63,7 @@ class AsyncCachingTransport(AsyncTransport, httpx2.AsyncBaseTransport):
     `ConfigurationError`, `InvalidArgumentError` and `InvalidTypeError` where the arguments make no sense.
     """
 
-    _library = Library(httpx2.Response, _AsyncStream, _async_inner)
+    _library = Library(httpx2.Response, _AsyncStream, _AsyncKept, _async_inner)
 
 
 class CachingTransport(Transport, httpx2.BaseTransport):
@@ -74,4 +83,4 @@ class CachingTransport(Transport, httpx2.BaseTransport):
     `ConfigurationError`, `InvalidArgumentError` and `InvalidTypeError` where the arguments make no sense.
     """
 
-    _library = Library(httpx2.Response, _Stream, _inner)
+    _library = Library(httpx2.Response, _Stream, _Kept, _inner)

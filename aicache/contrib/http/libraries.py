@@ -9,10 +9,12 @@ __all__ = ["Library"]
 
 
 class Library(NamedTuple):
-    """One of the libraries. `response`: its class; `body`: our own, as it takes it for a response, made of
-    chunks and their exchange; `inner`: makes the transport that sends, where none was given.
+    """One of the libraries. `response`: its class; `body`, `kept`: our own, as it takes them for a response, made of
+    chunks on their way and their exchange, and of chunks that are there; `inner`: makes the transport that sends, where
+    none was given.
     """
 
     response: Callable[..., Any]
     body: Callable[..., Any]
+    kept: Callable[..., Any]
     inner: Callable[[], Any]

@@ -1,32 +1,45 @@
-"""Reads JSON of others, in which anything may stand anywhere, without a check at each step."""
+"""Reads JSON of others, in which anything may stand anywhere, without a check at each step; and writes some.
+
+Where msgspec is installed (extra `fast`) it reads and writes what it can: the same values in a tenth of the time.
+"""
 
 from __future__ import annotations
 
-from json import JSONDecoder
-from typing import Any, Final, cast
+from collections.abc import Callable
+from json import JSONDecoder, JSONEncoder
+from typing import Any, Final
 
-__all__ = ["items", "number", "object_of", "parsed", "parsed_exactly", "text", "under"]
+try:
+    from msgspec import json as _msgspec
+
+    _read: Callable[[bytes | str], Any] | None = _msgspec.Decoder().decode
+    _write: Callable[[Any], bytes] | None = _msgspec.Encoder().encode
+except ImportError:
+    _read = _write = None
+
+__all__ = ["items", "number", "object_of", "parsed", "parsed_exactly", "text", "under", "written"]
 
 
 def under(value: object, *names: str) -> Any:
     """What stands in nested objects under these names; None where one of them is missing, or is no object."""
+    here: Any = value
     for name in names:
-        if not isinstance(value, dict):
+        if not isinstance(here, dict):
             return None
-        value = cast("dict[str, object]", value).get(name)
-    return value
+        here = here.get(name)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] of Any
+    return here  # pyright: ignore[reportUnknownVariableType] of Any
 
 
-def object_of(value: object) -> dict[str, Any]:
+def object_of(value: Any) -> dict[str, Any]:
     """The value where it is an object, else an empty one."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    found: Any = value
+    return found if isinstance(value, dict) else {}
 
 
-def items(value: object) -> list[dict[str, Any]]:
+def items(value: Any) -> list[dict[str, Any]]:
     """The objects in a list; none where it is no list."""
-    if not isinstance(value, list):
-        return []
-    return [cast("dict[str, Any]", item) for item in cast("list[object]", value) if isinstance(item, dict)]
+    found: list[Any] = value
+    return [item for item in found if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def text(value: object) -> str | None:
@@ -41,7 +54,22 @@ def number(value: object) -> int | None:
 
 def parsed(data: bytes | str) -> Any:
     """The JSON in `data`; raises `ValueError` where it is none."""
+    if _read is not None:
+        try:
+            return _read(data)
+        except Exception:  # some of it is JSON to Python, as NaN and half a surrogate pair
+            pass
     return _decode(data.decode("utf-8") if isinstance(data, bytes) else data)
+
+
+def written(value: Any) -> str:
+    """The text of such values, without NaN and infinity, which JSON has no words for."""
+    if _write is not None:
+        try:
+            return _write(value).decode("utf-8")
+        except Exception:  # half a surrogate pair
+            pass
+    return _encode(value)
 
 
 def parsed_exactly(data: bytes) -> Any:
@@ -59,4 +87,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _decode: Final = JSONDecoder().decode
+_encode: Final = JSONEncoder(check_circular=False).encode  # what is given has no circles
 _decode_exactly: Final = JSONDecoder(object_pairs_hook=_unique).decode

@@ -45,6 +45,7 @@ class Reader(ABC):
         self.model: str | None = None
         self.tokens: Tokens = NO_TOKENS
         self._said: dict[object, bool] = {}
+        self._has_text = False  # whether all that has begun says something; each event of a stream asks
         self._ends: dict[object, str | None] = {}
         self._arguments: dict[object, list[str]] = {}
 
@@ -73,11 +74,6 @@ class Reader(ABC):
     # -- for the readers
 
     @property
-    def _has_text(self) -> bool:
-        """Whether all that has begun says something."""
-        return bool(self._said) and all(self._said.values())
-
-    @property
     def _all_ended(self) -> bool:
         """Whether something has begun, and all of it has come to an end."""
         return bool(self._ends) and None not in self._ends.values()
@@ -88,6 +84,7 @@ class Reader(ABC):
             self._said[who] = True
         else:
             self._said.setdefault(who, False)
+        self._has_text = all(self._said.values())
 
     def calls(self, who: object, tool: object, arguments: object) -> None:
         """Note a tool that an answer wants to be called, and some more of the text of its arguments."""

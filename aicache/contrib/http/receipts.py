@@ -21,27 +21,20 @@ class Entered(NamedTuple):
 
 
 class Receipt:
-    """One answer that is given out. `begun`: when it was asked for, by the monotonic clock, in seconds.
+    """One answer that is given out. `begun`: when it was asked for, by the monotonic clock, in seconds."""
 
-    `is_at_hand`: whether all of it is there already, so that reading on waits for nothing; it took so long as until
-    now, however slowly it is read. `is_entered`: whether it stands in the ledger.
-    """
+    __slots__ = ("_begun", "_entered", "_is_entered", "_ledger")
 
-    __slots__ = ("_begun", "_entered", "_ledger", "_seconds", "is_at_hand", "is_entered")
-
-    def __init__(self, ledger: SavingsLedger, entered: Entered, begun: float, *, is_at_hand: bool) -> None:
-        self._ledger = ledger
-        self._entered = entered
+    def __init__(self, ledger: SavingsLedger, entered: Entered, begun: float) -> None:
         self._begun = begun
-        self._seconds = monotonic() - begun if is_at_hand else None
-        self.is_at_hand = is_at_hand
-        self.is_entered = False
+        self._entered = entered
+        self._ledger = ledger
+        self._is_entered = False
 
     def enter(self, usage: Usage | None) -> None:
         """Enter it, once. `usage`: of the original call; None: the end was not read, so that is not known."""
-        if self.is_entered:
+        if self._is_entered:
             return
-        self.is_entered = True
+        self._is_entered = True
         kind, operation, scope, tier = self._entered
-        seconds = monotonic() - self._begun if self._seconds is None else self._seconds
-        self._ledger.record(kind, usage, operation, scope, tier, seconds)
+        self._ledger.record(kind, usage, operation, scope, tier, monotonic() - self._begun)

@@ -1,15 +1,15 @@
-"""The body of a response: the chunks of a stream, and what is to be done when it is closed."""
+"""The bodies of responses: chunks on their way, with what is to be done when they are closed, and chunks at hand."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
 from aicache.contrib.http.exchange import Exchange
 from aicache.contrib.http.heads import usage_in
 from aicache.contrib.http.receipts import Receipt
 
-__all__ = ["Body"]
+__all__ = ["Body", "KeptBody"]
 
 
 class Body:
@@ -35,10 +35,8 @@ class Body:
     async def aclose(self) -> None:
         """Read no more. Where the last event was seen nothing is missing, so then the answer is kept."""
         exchange, receipt = self._exchange, self._receipt
-        is_whole = exchange is not None and exchange.has_ended
-        if exchange is not None and is_whole:
+        if exchange is not None and exchange.has_ended:  # SDKs leave a stream before its end
             exchange.is_left = True
-        if is_whole or (receipt.is_at_hand and not receipt.is_entered):  # SDKs leave a stream before its end
             async for chunk in self._chunks:
                 if type(chunk) is not bytes:
                     self._enter(chunk)
@@ -49,3 +47,22 @@ class Body:
         """The last chunk has come, with the usage, which the exchange knows where it was read just now."""
         known = None if self._exchange is None else self._exchange.usage
         self._receipt.enter(usage_in(chunk) if known is None else known)
+
+
+class KeptBody:
+    """The body of a kept answer: all of it is there, so there is nothing to wait for, to count or to close."""
+
+    def __init__(self, chunks: Sequence[bytes]) -> None:
+        self._chunks = iter(chunks)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        raise StopAsyncIteration  # async-only
+        # sync: raise StopIteration
+
+    async def aclose(self) -> None:
+        """Nothing."""

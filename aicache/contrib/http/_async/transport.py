@@ -20,7 +20,7 @@ from aicache.contrib.http.answers import FailedError, absent, failed, labelled
 from aicache.contrib.http.cassettes import Cassette, Take
 from aicache.contrib.http.desk import Desk, Plan, TransportStats
 from aicache.contrib.http.exchange import Exchange
-from aicache.contrib.http.heads import Head, as_bytes, body_of, head_in
+from aicache.contrib.http.heads import Head, RawHeader, body_of, head_in, usage_in
 from aicache.contrib.http.keys import sent
 from aicache.contrib.http.libraries import Library
 from aicache.contrib.http.providers import PROVIDERS
@@ -86,7 +86,7 @@ class Transport:
             take = inside.plays.takes.get(plan.keys[0])
             if take is not None:
                 self._desk.hits += 1
-                return self._kept(plan, take.head, self._played(Recording(list(take.chunks), [])), "hit", "cassette")
+                return self._kept(plan, take.head, Recording(list(take.chunks), []), "hit", "cassette")
             if controls.asks:
                 return await self._alone(plan, inside.records)
         elif controls.reads and controls.asks and controls.stores:
@@ -139,15 +139,24 @@ class Transport:
         for key in plan.keys:
             found = await self._cache.lookup(key)
             held = recording_in(found.value) if found.found else None
-            head = None if held is None or not held.chunks else head_in(held.chunks[0])
-            if held is not None and head is not None and not self._is_too_old(head, plan):
-                self._desk.hits += 1
-                rest = Recording(held.chunks[1:], held.at[1:])
-                return self._kept(plan, head, self._played(rest), "hit", found.tier)
+            head = None if held is None else self._usable(held, plan)
+            if held is not None and head is not None:
+                return self._kept(plan, head, held.rest(), "hit", found.tier)
         return None
 
     async def _shared(self, plan: Plan) -> Any:
         """The kept answer, or that of the one call of the provider, whoever made it."""
+        cache, key = self._cache, plan.keys[0]
+        held = cache._at_hand(key) if self._pacing == "instant" else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] of this house
+        if held is None:
+            return await self._streamed(plan)
+        head = self._usable(held, plan)
+        if head is None:
+            return await self._alone(plan, None)
+        return self._kept(plan, head, held.rest(), "hit", cache._front.name)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+    async def _streamed(self, plan: Plan) -> Any:
+        """The same where it is not at hand."""
         desk, key = self._desk, plan.keys[0]
         exchange, under_way = desk.exchange(plan), desk.asking.get(key)
         tier: str | None = None
@@ -184,9 +193,11 @@ class Transport:
         if running is not None:
             desk.joins += 1
             body = self._library.body(chunks, running, desk.receipt(plan, "join"))
-            return self._response(head, body, [("x-aicache", "join")])
-        desk.hits += 1
-        return self._kept(plan, head, chunks, "stale" if exchange.has_failed else "hit", tier)
+            return self._response(head, body, (b"x-aicache", b"join"))
+        label = "stale" if exchange.has_failed else "hit"
+        if self._pacing == "instant":
+            return self._kept(plan, head, Recording([chunk async for chunk in chunks], []), label, tier)
+        return self._paced(plan, head, chunks, label, tier)
 
     async def _alone(self, plan: Plan, cassette: Cassette | None) -> Any:
         """The provider's answer to this very request, which takes the place of what is kept."""
@@ -200,19 +211,29 @@ class Transport:
 
     # -- responses
 
-    def _kept(self, plan: Plan, head: Head, chunks: AsyncGenerator[Any, None], label: str, tier: str | None) -> Any:
-        exchange, is_at_hand = None, self._pacing == "instant"
-        if not is_at_hand:
-            exchange = self._desk.exchange(plan)
-            exchange.play(head)
-            chunks = _followed(chunks, exchange)
-        receipt = self._desk.receipt(plan, "hit", tier, is_at_hand=is_at_hand)
-        age = max(0, int(self._desk.wall_clock() - head.asked))
-        body = self._library.body(chunks, exchange, receipt)
-        return self._response(head, body, [("age", str(age)), ("x-aicache", label)])
+    def _kept(self, plan: Plan, head: Head, rest: Recording, label: str, tier: str | None) -> Any:
+        """A kept answer; `rest`: without its head."""
+        if self._pacing != "instant":
+            return self._paced(plan, head, self._played(rest), label, tier)
+        chunks = rest.chunks
+        self._desk.enter_hit(plan, usage_in(chunks[-1]) if chunks else None, tier)
+        return self._labelled(head, self._library.kept(body_of(chunks)), label)
 
-    def _response(self, head: Head, body: Any, more: list[tuple[str, str]]) -> Any:
-        return self._library.response(head.status, headers=as_bytes([*head.headers, *more]), stream=body)
+    def _paced(self, plan: Plan, head: Head, chunks: AsyncGenerator[Any, None], label: str, tier: str | None) -> Any:
+        """One that comes with the pauses of the original, and so may be left before its end."""
+        exchange = self._desk.exchange(plan)
+        exchange.play(head)
+        receipt = self._desk.receipt(plan, "hit", tier)
+        body = self._library.body(_followed(chunks, exchange), exchange, receipt)
+        return self._labelled(head, body, label)
+
+    def _labelled(self, head: Head, body: Any, label: str) -> Any:
+        self._desk.hits += 1
+        age = max(0, int(self._desk.wall_clock() - head.asked))
+        return self._response(head, body, (b"age", b"%d" % age), (b"x-aicache", label.encode()))
+
+    def _response(self, head: Head, body: Any, *more: RawHeader) -> Any:
+        return self._library.response(head.status, headers=[*head.headers, *more], stream=body)
 
     def _asked_by_us(self, plan: Plan, exchange: Exchange, chunks: AsyncGenerator[Any, None]) -> Any:
         self._desk.misses += 1
@@ -225,6 +246,11 @@ class Transport:
         )
         passed.headers["x-aicache"] = "miss"
         return passed
+
+    def _usable(self, held: Recording, plan: Plan) -> Head | None:
+        """The head of a kept answer; None where it has none, or is too old."""
+        head = head_in(held.chunks[0]) if held.chunks else None
+        return None if head is None or self._is_too_old(head, plan) else head
 
     def _is_too_old(self, head: Head, plan: Plan) -> bool:
         oldest = plan.controls.max_age
@@ -298,10 +324,10 @@ class Transport:
             self._desk.skip("unserializable")
 
     async def _played(self, held: Recording) -> AsyncGenerator[Any, None]:
-        """What was recorded, at its pace where that is wanted."""
+        """What was recorded, at its pace where that is known."""
         begun = monotonic()
         for number, chunk in enumerate(held.chunks):
-            if self._pacing == "recorded" and held.at:
+            if held.at:
                 early = held.at[number] - held.at[0] - (monotonic() - begun)
                 await asyncio.sleep(max(0.0, early))  # async-only
                 # sync: time.sleep(max(0.0, early))
