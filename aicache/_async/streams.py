@@ -9,7 +9,6 @@ stored is stored once, whole, after a good end and before the readers are told o
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import nullcontext
@@ -21,6 +20,7 @@ from aicache._async.chain import Chain
 from aicache._async.flights import Flight, Flights, current, outer_flight
 from aicache._async.front import Front
 from aicache._async.loading import Loads
+from aicache._async.primitives import call, is_awaitable
 from aicache._async.recordings import Recordings, Wanted
 from aicache._kernel.playback import Found, played
 from aicache._kernel.recording import Reader, Tape, check_chunks
@@ -268,12 +268,9 @@ class Streams:
         timeout = None if limit is None else asyncio.timeout(limit)
         try:
             async with timeout or nullcontext():
-                upstream: Any = wanted.factory()
-                is_async = hasattr(upstream, "__aiter__")
-                if hasattr(upstream, "__await__") or (not is_async and inspect.isawaitable(upstream)):
-                    upstream = await upstream
-                    is_async = hasattr(upstream, "__aiter__")
+                upstream = await call(wanted.factory)
                 opened.append(upstream)
+                is_async = hasattr(upstream, "__aiter__")
                 check_chunks(upstream, "__aiter__" if is_async else "__iter__")
                 chunks = aiter(upstream) if is_async else _awaited(upstream)
                 if chunks is not upstream:
@@ -317,7 +314,7 @@ async def _close(thing: object) -> None:
     if close is not None:
         try:
             closing = close()
-            if hasattr(closing, "__await__") or inspect.isawaitable(closing):  # to ask for the first takes a tenth
+            if is_awaitable(closing):
                 await closing
         except Exception:
             _log.warning("the upstream of a stream could not be closed", exc_info=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import types
 
 import pytest
 
@@ -27,6 +28,37 @@ async def test_a_factory_may_return_any_iterator(cache, make):
     factory = {"list": lambda: ["a", "b"], "generator": generator}.get(make, coroutine)
     assert await read(cache, "k", factory) == ["a", "b"]
     assert await read(cache) == ["a", "b"]
+
+
+async def test_an_iterator_that_has_whatever_it_is_asked_for_is_not_awaited(cache):
+    class Proxy:
+        def __init__(self):
+            self.chunks = iter("ab")
+
+        def __getattr__(self, name):
+            return lambda: None
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            try:
+                return next(self.chunks)
+            except StopIteration:
+                raise StopAsyncIteration from None
+
+    assert await read(cache, "k", Proxy) == ["a", "b"]
+
+
+@types.coroutine
+def of_old():
+    yield
+    return ["a", "b"]
+
+
+async def test_a_factory_may_be_a_coroutine_of_the_old_kind(cache):
+    assert await read(cache, "k", of_old) == ["a", "b"]
+    assert await cache.get_or_set("other", of_old) == ["a", "b"]
 
 
 @pytest.mark.parametrize("name", ["aclose", "close"])
