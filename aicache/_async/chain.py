@@ -284,8 +284,7 @@ class Chain:
 
     async def write(self, items: Mapping[str, Item]) -> None:
         """Store what the caller says; whatever else is on its way under these keys is older, and is not stored."""
-        if self.hearing is not None:
-            await self.hear()
+        await self.hear()
         done = False
         with self.fence.enter(items, revoking=True) as granted:
             try:

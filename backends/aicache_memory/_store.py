@@ -133,7 +133,7 @@ class Store:
                     self._reclaim(now, _RECLAIMED_PER_WRITE)
             if cost is not None or self._mean_cost is not None:
                 level = self._level(size, cost)
-            else:
+            else:  # what `_level` says where no costs are known
                 level = 0.0 if self.max_bytes is None or size < 2 else 4 * log2(1.0 / size)
             ghost = None
             if place:

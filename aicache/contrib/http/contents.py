@@ -23,6 +23,7 @@ def digested(body: dict[str, Any], raw: bytes) -> tuple[dict[str, Any], list[Con
     body as it is sent, by which one without any is seen at once.
     """
     contents: list[Content] = []
+    # `in` would first try each of them as the number of a byte.
     if raw.find(b";base64,") < 0 and raw.find(b'data"') < 0:
         return body, contents
     return cast("dict[str, Any]", _without(body, [], contents)), contents

@@ -19,7 +19,7 @@ from aicache.ai.usage import Usage
 from aicache.contrib.http.controls import HEADERS, LIVE, Controls, controls_in
 from aicache.contrib.http.exchange import Exchange
 from aicache.contrib.http.heads import Header
-from aicache.contrib.http.keys import key_of, prefix_of, sent
+from aicache.contrib.http.keys import key_of, prefix_of, sent, target_of
 from aicache.contrib.http.known import Known
 from aicache.contrib.http.modes import Mode, mode
 from aicache.contrib.http.receipts import Entered, Receipt
@@ -131,7 +131,7 @@ class Desk:
         """
         begun, original, headers = monotonic(), request, request.headers
         target: bytes = request.url.raw_path
-        rule = rule_for(self.rules, request.method, target.partition(b"?")[0].decode("ascii"))
+        rule = rule_for(self.rules, request.method, target_of(target)[0])
         inside = mode.get()
         controls = LIVE if inside is None else inside.controls
         named = [name.lower() for name, _ in headers.raw]  # no set: to make one takes longer than it saves

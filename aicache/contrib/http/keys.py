@@ -51,15 +51,15 @@ def sent(request: Any, headers: Mapping[str, str] | None = None) -> Sent:
     body = parsed_exactly(raw)
     if not isinstance(body, dict):
         raise ValueError("the body is no object")
-    path, query = target_of(request)
+    path, query = target_of(request.url.raw_path)
     origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
     known = request.headers if headers is None else headers
     return Sent(request.method, origin, path, query, known, raw, cast("dict[str, Any]", body))
 
 
-def target_of(request: Any) -> tuple[str, str]:
-    """The path and the query of a request, as they are sent."""
-    path, _, query = request.url.raw_path.decode("ascii").partition("?")
+def target_of(raw_path: bytes) -> tuple[str, str]:
+    """The path and the query in the target of a request, as it is sent."""
+    path, _, query = raw_path.decode("ascii").partition("?")
     return path, query
 
 

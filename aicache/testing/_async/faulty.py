@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio  # async-only
+from collections.abc import AsyncIterator, Mapping, Sequence
 
-# sync: import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
-
-from aicache.protocols import (
-    ReadsReplicas,
-    SupportsClear,
-    SupportsFeed,
-    SupportsInfo,
-    SupportsLeases,
-    SupportsMany,
-    SupportsReclaim,
-    SupportsScan,
-    SupportsTags,
-    SupportsTTL,
-    supports,
-)
 from aicache.testing._async.faulty_sharing import FaultySharing
 from aicache.testing._plan import damaged
-from aicache.testing.faults import Lose, Plan
+from aicache.testing.faults import Lose
 
 __all__ = ["FaultyBackend"]
-
-_CAPABILITIES: Final = (
-    ReadsReplicas,
-    SupportsClear,
-    SupportsFeed,
-    SupportsInfo,
-    SupportsLeases,
-    SupportsMany,
-    SupportsReclaim,
-    SupportsScan,
-    SupportsTags,
-    SupportsTTL,
-)
 
 
 class FaultyBackend(FaultySharing):
@@ -53,17 +23,6 @@ class FaultyBackend(FaultySharing):
 
     `calls` counts the calls of each verb, and `faults` the faults of each kind, by the name of its class.
     """
-
-    def __init__(
-        self,
-        inner: Any,
-        plan: Plan = (),
-        *,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,  # async-only
-        # sync: sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
-        super().__init__(inner, plan, sleep=sleep)
-        self.capabilities = frozenset(capability for capability in _CAPABILITIES if supports(inner, capability))
 
     async def get(self, key: str) -> bytes | None:
         """What `inner` has, or what the plan makes of it."""

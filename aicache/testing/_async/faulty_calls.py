@@ -7,12 +7,38 @@ import asyncio  # async-only
 # sync: import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+from aicache.protocols import (
+    ReadsReplicas,
+    SupportsClear,
+    SupportsFeed,
+    SupportsInfo,
+    SupportsLeases,
+    SupportsMany,
+    SupportsReclaim,
+    SupportsScan,
+    SupportsTags,
+    SupportsTTL,
+    supports,
+)
 from aicache.testing._plan import asked, damaged
 from aicache.testing.faults import AnswerOf, Delay, Fail, Fault, Lose, Plan, Stale
 
 __all__ = ["FaultyCalls"]
+
+_CAPABILITIES: Final = (
+    ReadsReplicas,
+    SupportsClear,
+    SupportsFeed,
+    SupportsInfo,
+    SupportsLeases,
+    SupportsMany,
+    SupportsReclaim,
+    SupportsScan,
+    SupportsTags,
+    SupportsTTL,
+)
 
 
 class FaultyCalls:
@@ -27,6 +53,7 @@ class FaultyCalls:
         # sync: sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.inner = inner
+        self.capabilities = frozenset(capability for capability in _CAPABILITIES if supports(inner, capability))
         self.calls: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self._plan = asked(plan)
