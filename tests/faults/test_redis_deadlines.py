@@ -194,5 +194,10 @@ async def test_calls_without_end_on_a_hanging_server_end_each_in_time(own_server
         own_server.resume()
     assert len(seconds) == 2500
     assert max(seconds) < 0.25 + MARGIN + watch.lost
-    assert await backend.get("k") == b"v"
+    watch = stopwatch()
+    while True:  # first the server reads all that was asked in vain
+        with contextlib.suppress(BackendTimeoutError):
+            assert await backend.get("k") == b"v"
+            break
+    assert watch.seconds < 1 + MARGIN
     await backend.aclose()
