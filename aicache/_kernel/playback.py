@@ -37,5 +37,5 @@ def played(held: Recording, pacing: Pacing, clock: Callable[[], float]) -> Itera
     """Its chunks, each with the seconds to wait before it; none, where they come at once or the reader is late."""
     begun = clock()
     for chunk, at in zip(held.chunks, held.at, strict=False):  # `at` has the end too
-        early = at - held.at[0] - (clock() - begun) if pacing == "recorded" else 0.0
+        early = (at - held.at[0]) / 1e6 - (clock() - begun) if pacing == "recorded" else 0.0
         yield max(early, 0.0), chunk

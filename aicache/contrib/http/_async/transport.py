@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, ClassVar, Final, Protocol, Self, cast
 
 from aicache._async.tiered import TieredCache
-from aicache._kernel.recording import Pacing, Recording, checked_bytes, checked_pacing, recording_in
+from aicache._kernel.recording import Pacing, Recording, checked_bytes, checked_pacing, microseconds, recording_in
 from aicache.ai.ledger import SavingsLedger
 from aicache.ai.prices import PriceList
 from aicache.ai.savings import Savings
@@ -302,13 +302,13 @@ class Transport:
 
     async def _recorded(self, plan: Plan, exchange: Exchange, cassette: Cassette | None) -> AsyncGenerator[Any, None]:
         """The same, kept after a good end: in the cassette, or in the cache."""
-        chunks, at, size, begun = list[Any](), list[float](), 0, monotonic()
+        chunks, at, size, begun = list[Any](), list[int](), 0, monotonic()
         async with aclosing(self._asked(plan, exchange)) as asked:
             async for chunk in asked:
                 size += len(chunk)
                 if size <= self._max_bytes:
                     chunks.append(chunk)
-                    at.append(round(monotonic() - begun, 6))
+                    at.append(microseconds(monotonic() - begun))
                 yield chunk
         verdict = self._desk.verdict(exchange, is_too_large=size > self._max_bytes)
         if verdict.kind == "skip":
@@ -317,7 +317,7 @@ class Transport:
             cassette.takes[plan.keys[0]] = Take(_told(plan), exchange.head, body_of(chunks))
             return
         ttl = plan.controls.ttl if verdict.ttl is UNSET else verdict.ttl
-        value = Recording(chunks, [*at, round(monotonic() - begun, 6)]).value()
+        value = Recording(chunks, [*at, microseconds(monotonic() - begun)]).value()
         try:
             await self._cache.set(plan.keys[0], value, ttl=ttl)
         except SerializationError:
@@ -328,7 +328,7 @@ class Transport:
         begun = monotonic()
         for number, chunk in enumerate(held.chunks):
             if held.at:
-                early = held.at[number] - held.at[0] - (monotonic() - begun)
+                early = (held.at[number] - held.at[0]) / 1e6 - (monotonic() - begun)
                 await asyncio.sleep(max(0.0, early))  # async-only
                 # sync: time.sleep(max(0.0, early))
             yield chunk
