@@ -311,7 +311,7 @@ async def test_replicas_that_are_killed_cost_no_error_and_are_read_again_when_th
     await until(are_read)
 
 
-@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("many", [False, pytest.param(True, marks=pytest.mark.nightly)])
 async def test_a_replica_that_hangs_costs_half_of_one_call_and_is_left_alone(own, reading, many):
     backend = reading(own, timeout=2.0)
     await stored(backend)
@@ -334,7 +334,7 @@ async def test_a_replica_that_hangs_costs_half_of_one_call_and_is_left_alone(own
         replica.resume()
 
 
-@pytest.mark.parametrize("doomed", ["masters", "replicas"])
+@pytest.mark.parametrize("doomed", [pytest.param("masters", marks=pytest.mark.nightly), "replicas"])
 async def test_servers_that_are_killed_during_load_cost_no_answer(own, load, make, doomed, redis_prefix):
     backend = make(url=own.url, timeout=2.0)
     with load(own.url, redis_prefix, KEYS, value, read_from="prefer_replica") as callers:

@@ -11,7 +11,7 @@ SERIALIZER = MsgpackSerializer()
 
 
 def held():
-    return Recording([{"n": 1}, {"n": 2}], [0.5, 1.5, 2.0])
+    return Recording([{"n": 1}, {"n": 2}], [500_000, 1_500_000, 2_000_000])
 
 
 def item(value):
