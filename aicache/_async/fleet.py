@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Final
 
 from aicache._async.beside import Beside
 from aicache._async.chain import Chain
+from aicache._async.leasing import LeasingTier
 from aicache._kernel.fence import Passes
 from aicache._kernel.item import Item
 from aicache._kernel.leases import Lease, pauses
@@ -15,6 +17,8 @@ from aicache.errors import LoadTimeoutError
 from aicache.options import Policy
 
 __all__ = ["Fleet"]
+
+_NOTHING: Final = nullcontext()
 
 
 class Fleet:
@@ -78,14 +82,13 @@ class Fleet:
         else:
             await self._sleep(seconds)
 
-    @asynccontextmanager
-    async def holding(self, lease: Lease | None) -> AsyncGenerator[None]:
+    def holding(self, lease: Lease | None) -> AbstractAsyncContextManager[None]:
         """Keep the locks of a lease for as long as the block runs, and give back those that no fill has."""
         tier = self._chain.leasing
-        if lease is None or tier is None or not lease.held:
-            yield
-            return
+        return _NOTHING if lease is None or tier is None or not lease.held else self._holding(lease, tier)
 
+    @asynccontextmanager
+    async def _holding(self, lease: Lease, tier: LeasingTier) -> AsyncGenerator[None]:
         async def renew() -> float | None:
             return lease.lock / 3 if await tier.renew(lease) else None
 

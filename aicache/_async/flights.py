@@ -34,7 +34,7 @@ class Flight:
         self.waiting = 0
         self.passes: Mapping[str, Pass] = {}
         self.waits_for: list[Flight] = []
-        self.task: asyncio.Task[dict[str, Item]] | None = None
+        self.task: asyncio.Task[None] | None = None
         self.landed = False
         self.completes = False
         self.offered: dict[str, Item] = {}
@@ -188,28 +188,54 @@ class Flights:
             self._table[loop, key] = flight
         context = copy_context()
         context.run(current.set, flight)
-        flight.task = loop.create_task(load(flight, keys), context=context)
-
-        def land(task: asyncio.Task[dict[str, Item]]) -> None:
-            flight.landed = True
-            for timer in flight.timers:
-                timer.cancel()
-            error = LoadCancelledError("the load was cancelled") if task.cancelled() else task.exception()
-            items = task.result() if error is None else {}
-            for key, waiting in flight.waiters.items():
-                if self._table.get((loop, key)) is flight:
-                    del self._table[loop, key]
-                item = items.get(key)
-                for future in waiting:
-                    if future.done():
-                        continue
-                    if error is None:
-                        future.set_result(item)
-                    else:
-                        future.set_exception(error)
-
-        flight.task.add_done_callback(land)
+        ended = partial(self._ended, flight, loop)
+        flight.task = loop.create_task(self._fly(flight, loop, keys, load, ended), context=context)
+        flight.task.add_done_callback(ended)
         return flight
+
+    async def _fly(
+        self,
+        flight: Flight,
+        loop: asyncio.AbstractEventLoop,
+        keys: list[str],
+        load: Load,
+        ended: Callable[[asyncio.Task[None]], None],
+    ) -> None:
+        try:
+            items = await load(flight, keys)
+        except Exception as error:
+            self._land(flight, loop, {}, error)
+        else:
+            self._land(flight, loop, items, None)  # here and not when the task is done, a turn of the loop later
+        if flight.task is not None:
+            flight.task.remove_done_callback(ended)
+
+    def _ended(self, flight: Flight, loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
+        """It was cancelled, perhaps before it began, or this process is asked to end."""
+        cancelled = LoadCancelledError("the load was cancelled")
+        self._land(flight, loop, {}, cancelled if task.cancelled() else task.exception())
+
+    def _land(
+        self,
+        flight: Flight,
+        loop: asyncio.AbstractEventLoop,
+        items: Mapping[str, Item],
+        error: BaseException | None,
+    ) -> None:
+        flight.landed = True
+        for timer in flight.timers:
+            timer.cancel()
+        for key, waiting in flight.waiters.items():
+            if self._table.get((loop, key)) is flight:
+                del self._table[loop, key]
+            item = items.get(key)
+            for future in waiting:
+                if future.done():
+                    continue
+                if error is None:
+                    future.set_result(item)
+                else:
+                    future.set_exception(error)
 
     async def aclose(self) -> None:
         """Cancel what is under way on this event loop and wait for it to end."""

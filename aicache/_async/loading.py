@@ -133,14 +133,16 @@ class Loads:
             if renew and lease is not None and lease.elsewhere:
                 return {key: old} if old is not None else {}  # another process makes a new one
             try:
-                waited: dict[str, Item] = {}
-                await self.fleet.wait(keys, granted, lease, policy, waited)
-                if waited:
-                    return waited
+                if lease is not None:
+                    waited: dict[str, Item] = {}
+                    await self.fleet.wait(keys, granted, lease, policy, waited)
+                    if waited:
+                        return waited
                 async with self.fleet.holding(lease):
                     begun = monotonic()
                     item = await self._made(key, factory, asked, old)
-                    if item.skipped is None and await self.tagged([(key, item)], versions, begun):
+                    has_tags = versions or item.tags
+                    if item.skipped is None and (not has_tags or await self.tagged([(key, item)], versions, begun)):
                         await self._chain.fill({key: item}, granted, lease)
             except Exception:
                 self._throttle.hold(key, policy.throttle)

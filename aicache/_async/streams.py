@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import nullcontext
 from contextvars import copy_context
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -207,17 +208,16 @@ class Streams:
         running.table[stream.place] = stream
         context = copy_context()
         context.run(current.set, stream)
-        stream.pump = loop.create_task(self._pump(stream, wanted), context=context)
+        ended = partial(self._ended, stream)
+        stream.pump = loop.create_task(self._pump(stream, wanted, ended), context=context)
         running.pumps.add(stream.pump)
-
-        def land(pump: asyncio.Task[None]) -> None:
-            running.pumps.discard(pump)
-            if not stream.tape.ended:  # it was cancelled, perhaps before it began
-                cancelled = LoadCancelledError("the stream was cancelled")
-                self._land(stream, cancelled if pump.cancelled() else pump.exception())
-
-        stream.pump.add_done_callback(land)
+        stream.pump.add_done_callback(ended)
         return stream
+
+    def _ended(self, stream: Stream, pump: asyncio.Task[None]) -> None:
+        """It was cancelled, perhaps before it began, or this process is asked to end."""
+        cancelled = LoadCancelledError("the stream was cancelled")
+        self._land(stream, cancelled if pump.cancelled() else pump.exception())
 
     def _land(self, stream: Stream, error: BaseException | None) -> None:
         running = self._running
@@ -227,13 +227,16 @@ class Streams:
             del running.table[stream.place]
         stream.end(error)
 
-    async def _pump(self, stream: Stream, wanted: Wanted) -> None:
+    async def _pump(self, stream: Stream, wanted: Wanted, ended: Callable[[asyncio.Task[None]], None]) -> None:
+        pump = stream.pump
         try:
             await self._record(stream, wanted)
         except Exception as error:
             self._land(stream, error)
         else:
             self._land(stream, None)  # here and not when the task is done, which is a turn of the loop later
+        if pump is not None:
+            pump.remove_done_callback(ended)
 
     async def _record(self, stream: Stream, wanted: Wanted) -> None:
         key, policy, tape = wanted.key, wanted.asked.policy, stream.tape

@@ -51,6 +51,7 @@ BY_HAND: Final = frozenset(
 NAMES: Final = {
     "_async": "_sync",
     "aclose": "close",
+    "AbstractAsyncContextManager": "AbstractContextManager",
     "asynccontextmanager": "contextmanager",
     "AsyncExitStack": "ExitStack",
     "AsyncGenerator": "Generator",
