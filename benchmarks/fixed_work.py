@@ -74,6 +74,21 @@ def _async_set(count: int) -> None:
     asyncio.run(main())
 
 
+def _async_fill(count: int) -> None:
+    from aicache import TieredCache
+    from aicache_memory import MemoryBackend
+
+    async def load() -> str:
+        return "text"
+
+    async def main() -> None:
+        cache = TieredCache([MemoryBackend(max_entries=100)])
+        for number in range(200 + count):
+            await cache.get_or_set(f"key {number}", load)
+
+    asyncio.run(main())
+
+
 def _codec(count: int) -> None:
     from aicache import Codec
 
@@ -148,6 +163,7 @@ WORK: dict[str, Callable[[int], None]] = {
     "memory set": _set(None),
     "memory set, ttl": _set(3600.0),
     "async memory set": _async_set,
+    "async fill": _async_fill,
     "codec": _codec,
     "decorated hit": _decorated,
     "AI key": _key,

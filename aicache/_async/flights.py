@@ -133,6 +133,7 @@ class Flights:
             flight.leave(key, future)
             if outer is not None:
                 outer.waits_for.remove(flight)
+            del future  # what it raised has this frame: a circle
 
     async def run_many(self, keys: Sequence[str], policy: Policy, load: Load) -> dict[str, tuple[Item | None, bool]]:
         """The same for several; `load` is called with a flight and the keys that nobody is loading, if there are
@@ -207,8 +208,8 @@ class Flights:
             self._land(flight, loop, {}, error)
         else:
             self._land(flight, loop, items, None)  # here and not when the task is done, a turn of the loop later
-        if flight.task is not None:
-            flight.task.remove_done_callback(ended)
+        task: Any = asyncio.current_task(loop)  # not before: what cancels it has this frame
+        task.remove_done_callback(ended)
 
     def _ended(self, flight: Flight, loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
         """It was cancelled, perhaps before it began, or this process is asked to end."""
@@ -223,9 +224,11 @@ class Flights:
         error: BaseException | None,
     ) -> None:
         flight.landed = True
+        flight.task = None  # its context has this flight: a circle, which only the collector would find
         for timer in flight.timers:
             timer.cancel()
-        for key, waiting in flight.waiters.items():
+        waiters, flight.waiters = flight.waiters, {}  # what they are told of has a frame that has the flight
+        for key, waiting in waiters.items():
             if self._table.get((loop, key)) is flight:
                 del self._table[loop, key]
             item = items.get(key)

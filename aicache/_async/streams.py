@@ -228,15 +228,14 @@ class Streams:
         stream.end(error)
 
     async def _pump(self, stream: Stream, wanted: Wanted, ended: Callable[[asyncio.Task[None]], None]) -> None:
-        pump = stream.pump
         try:
             await self._record(stream, wanted)
         except Exception as error:
             self._land(stream, error)
         else:
             self._land(stream, None)  # here and not when the task is done, which is a turn of the loop later
-        if pump is not None:
-            pump.remove_done_callback(ended)
+        task: Any = asyncio.current_task()  # not before: what cancels it has this frame
+        task.remove_done_callback(ended)
 
     async def _record(self, stream: Stream, wanted: Wanted) -> None:
         key, policy, tape = wanted.key, wanted.asked.policy, stream.tape
