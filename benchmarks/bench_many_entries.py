@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from typing import Any
 
 from harness import Contender, Run, Scenario, Taken, Watch, walked
-from peers import in_process
+from in_process import in_process
 
 __all__ = ["scenarios"]
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 
 from fresh import called_in_a_fresh_process, resident, tell
 from harness import Contender, Run, Scenario, Taken
-from peers import in_process
+from in_process import in_process
 
 __all__ = ["scenarios"]
 

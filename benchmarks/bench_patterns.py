@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
 from harness import Contender, Run, Scenario, Taken
-from peers import in_process
+from in_process import in_process
 
 __all__ = ["scenarios"]
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from fresh import called_in_a_fresh_process, tell
 from harness import Contender, Run, Scenario, Taken
-from peers import InProcess, in_process
+from in_process import InProcess, in_process
 
 __all__ = ["SIZES", "scenarios"]
 

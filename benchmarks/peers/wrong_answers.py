@@ -1,25 +1,43 @@
 """What caches do with answers that should not be given again, and with requests that are not the same: shown, not told.
 
-`python benchmarks/wrong_answers.py`, with whichever of langchain-core and litellm is installed. No network: the models
-are stand-ins. Each line is one case, and what each cache did with it.
+`python3 benchmarks/peers/wrong_answers.py` installs langchain-core and LiteLLM in the environment of the benchmarks,
+which needs the network; with `--here` it takes whichever of them is installed. The models are stand-ins. Each line is
+one case, and what each cache did with it.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 __all__ = ["main"]
 
 Verdict = dict[str, str]
 
+PEERS = ["langchain-core", "litellm", "fastapi", "orjson", "soundfile"]  # these three LiteLLM imports on a hit
 HELLO = [{"role": "user", "content": "hello"}]
 
 
 def main() -> None:
+    """Set up where needed, then show."""
+    if "--here" in sys.argv:
+        _show()
+        return
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+    from run import HOME, in_an_environment_of_its_own
+
+    if Path(sys.prefix) == HOME:
+        _show()
+    else:
+        in_an_environment_of_its_own(__file__, PEERS)
+
+
+def _show() -> None:
     """Print a table for each library that is here."""
     for library, show in (("langchain_core", _langchain), ("litellm", _litellm)):
         if find_spec(library) is None:
