@@ -86,7 +86,9 @@ def servers(request):
     return Servers(request.getfixturevalue(request.param))
 
 
-@pytest.fixture(params=[RedisCluster, RedisSentinel], ids=["cluster", "sentinel"])
+@pytest.fixture(
+    params=[RedisCluster, pytest.param(RedisSentinel, marks=pytest.mark.nightly)], ids=["cluster", "sentinel"]
+)
 def own(request):
     """Servers that a test may break."""
     with request.param() as group:
