@@ -35,7 +35,7 @@ def scenarios() -> list[Scenario]:
 def _scenario(
     name: str, what: str, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_hashable: bool = True
 ) -> Scenario:
-    every = _EVERY if is_hashable else _EVERY[:-1]
+    every = _OF_HASHABLE if is_hashable else _OF_ANYTHING
     contenders = [Contender(who, _hitting(wrapped, args, kwargs), note) for who, wrapped, note in every]
     contenders.append(Contender("floor: the bare call", _bare(args, kwargs), "no cache", is_floor=True))
     what = f"await {what} of an async function that was asked before"
@@ -43,7 +43,7 @@ def _scenario(
 
 
 def _miss() -> Scenario:
-    contenders = [Contender(who, _missing(wrapped), note) for who, wrapped, note in _EVERY]
+    contenders = [Contender(who, _missing(wrapped), note) for who, wrapped, note in _OF_HASHABLE]
     what = "await ask(prompt) of an async function that has not been asked this before; it returns at once"
     return Scenario("decorator miss, one argument", what, contenders, "aicache")
 
@@ -137,9 +137,9 @@ async def _async_lru() -> AsyncGenerator[Decorator]:
     yield alru_cache(maxsize=1024, ttl=TTL)
 
 
-_EVERY: list[tuple[str, Wrapped, str]] = [
+_OF_ANYTHING: list[tuple[str, Wrapped, str]] = [
     ("aicache", _aicache, "single flight"),
     ("cashews mem://", _cashews, "single flight"),
     ("aiocache memory", _aiocache, "no single flight; 5 s for each call"),
-    ("async-lru", _async_lru, "only for arguments that can be hashed; single flight"),
 ]
+_OF_HASHABLE = [*_OF_ANYTHING, ("async-lru", _async_lru, "only for arguments that can be hashed; single flight")]

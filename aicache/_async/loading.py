@@ -141,8 +141,7 @@ class Loads:
                 async with self.fleet.holding(lease):
                     begun = monotonic()
                     item = await self._made(key, factory, asked, old)
-                    has_tags = versions or item.tags
-                    if item.skipped is None and (not has_tags or await self.tagged([(key, item)], versions, begun)):
+                    if item.skipped is None and await self.tagged([(key, item)], versions, begun):
                         await self._chain.fill({key: item}, granted, lease)
             except Exception:
                 self._throttle.hold(key, policy.throttle)
@@ -201,6 +200,8 @@ class Loads:
 
         A tag that only the factory named has a version from after; it will do if that is older than the load.
         """
+        if not versions and not any(item.tags for _, item in items):
+            return [*items]  # as nearly all are
         late = list(dict.fromkeys(tag for _, item in items for tag in item.tags if tag not in versions))
         found, young, shared = NO_TAGS, set[str](), self._chain.shared
         if late:

@@ -25,13 +25,10 @@ HELLO = [{"role": "user", "content": "hello"}]
 
 def main() -> None:
     """Set up where needed, then show."""
-    if "--here" in sys.argv:
-        _show()
-        return
     sys.path.append(str(Path(__file__).resolve().parents[1]))
     from run import HOME, in_an_environment_of_its_own
 
-    if Path(sys.prefix) == HOME:
+    if "--here" in sys.argv or Path(sys.prefix) == HOME:
         _show()
     else:
         in_an_environment_of_its_own(__file__, PEERS)
