@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
+from functools import cache as remembered
+from hashlib import blake2b
 
 import pytest
 
 from aicache.cli.demo.trace import read_trace
 from aicache_memory import SyncMemoryBackend
 from aicache_memory._ghosts import AFTER_HITS, ON_TRIAL, Ghosts
+
+
+class Key(str):
+    """With the same hash in each process: which departures are remembered goes by it, so what is hit would be chance.
+
+    Of 800 ways in which the loop below falls, 11 hit 0.295 to 0.30 of it, the median 0.33.
+    """
+
+    def __hash__(self):
+        return int.from_bytes(blake2b(self.encode(), digest_size=7).digest())
+
+
+key_of = remembered(Key)
 
 
 class Lru:
@@ -34,10 +49,13 @@ class Ours:
     def __init__(self, entries=None, max_bytes=None):
         self.memory = SyncMemoryBackend(entries, max_bytes)
 
+    def holds(self, key):
+        return self.memory.peek(key_of(key)) is not None
+
     def ask(self, key, size=1, cost=None):
-        if self.memory.peek(key) is not None:
+        if self.holds(key):
             return True
-        self.memory.put(key, None, thaw=None, size=size, created=0.0, ttl=None, cost=cost)
+        self.memory.put(key_of(key), None, thaw=None, size=size, created=0.0, ttl=None, cost=cost)
         return False
 
 
@@ -121,7 +139,7 @@ def test_no_cost_makes_an_entry_worthless_or_fails(cost):
     cache = Ours(50, 5_000)
     for number in range(500):
         cache.ask(str(number), 10, cost if number % 3 else 1.0)
-        assert cache.memory.peek(str(number)) is not None
+        assert cache.holds(str(number))
     assert len(cache.memory) <= 50
 
 
@@ -130,26 +148,26 @@ def test_what_was_put_is_there_to_be_had():
     for _ in range(5_000):
         key = str(rng.randrange(60))
         cache.ask(key)
-        assert cache.memory.peek(key) is not None
+        assert cache.holds(key)
 
 
 def test_ghosts_know_what_left_lately_and_nothing_else():
     ghosts = Ghosts()
-    assert ghosts.recall("k") is None
+    assert ghosts.recall(Key("k")) is None
     for number in range(100):
-        ghosts.remember(f"t{number}", 0, 100)
-        ghosts.remember(f"h{number}", 5, 100)
-    assert ghosts.recall("t99") == (ON_TRIAL, 0, 0)
-    assert ghosts.recall("t99") is None
-    assert ghosts.recall("h98") == (AFTER_HITS, 5, 1)
-    assert ghosts.recall("never") is None
-    known = sum(ghosts.recall(f"t{number}") is not None for number in range(98))
+        ghosts.remember(Key(f"t{number}"), 0, 100)
+        ghosts.remember(Key(f"h{number}"), 5, 100)
+    assert ghosts.recall(Key("t99")) == (ON_TRIAL, 0, 0)
+    assert ghosts.recall(Key("t99")) is None
+    assert ghosts.recall(Key("h98")) == (AFTER_HITS, 5, 1)
+    assert ghosts.recall(Key("never")) is None
+    known = sum(ghosts.recall(Key(f"t{number}")) is not None for number in range(98))
     assert known > 90
     for number in range(1000):
-        ghosts.remember(f"x{number}", 0, 100)
+        ghosts.remember(Key(f"x{number}"), 0, 100)
     assert sum(ghosts.lengths) <= 300
-    assert ghosts.recall("h50") is None or ghosts.lengths[AFTER_HITS] > 49
-    assert ghosts.recall("x999") == (ON_TRIAL, 0, 0)
+    assert ghosts.recall(Key("h50")) is None or ghosts.lengths[AFTER_HITS] > 49
+    assert ghosts.recall(Key("x999")) == (ON_TRIAL, 0, 0)
 
 
 def test_a_pause_is_bounded_where_everything_was_hit():
