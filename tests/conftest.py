@@ -13,6 +13,10 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from aicache._async import hearing as async_hearing
+from aicache._kernel import following
+from aicache._sync import hearing as sync_hearing
+
 pytest_plugins = ["aicache.testing.pytest_servers"]
 
 IN_CI = bool(os.environ.get("CI"))
@@ -50,3 +54,12 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
         report.outcome = "failed"
         report.longrepr = f"a whole module was skipped in CI: {report.longreprtext}"
     return report
+
+
+@pytest.fixture
+def believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is believed however late a busy machine hears the feed: what it does unheard is tested elsewhere."""
+    monkeypatch.setattr(following, "ALIVE_FOR", 60.0)
+    for flavour in (async_hearing, sync_hearing):
+        monkeypatch.setattr(flavour, "_PATIENCE", 5.0)
+        monkeypatch.setattr(flavour, "_MOST", 5.0)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -185,6 +186,8 @@ class _Sentinel(RedisServer):
         return [self._binary, str(conf), "--sentinel"]
 
     def watch(self, name: str) -> None:
+        with suppress(ConfigurationError):  # a server before Redis 7 takes two seconds to hear of the others
+            self.say("SENTINEL", "DEBUG", "PUBLISH-PERIOD", "100")
         self.say("SENTINEL", "MONITOR", name, "127.0.0.1", str(self._master.port), "2")
         for option, value in (("down-after-milliseconds", "500"), ("failover-timeout", "3000")):
             self.say("SENTINEL", "SET", name, option, value)

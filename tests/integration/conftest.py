@@ -15,9 +15,6 @@ import redis
 import redis.asyncio
 
 from aicache import SyncTieredCache, TieredCache
-from aicache._async import hearing as async_hearing
-from aicache._kernel import following
-from aicache._sync import hearing as sync_hearing
 from aicache.errors import BackendError
 from aicache_redis import RedisBackend, SyncRedisBackend
 
@@ -31,12 +28,8 @@ def value(key: str) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is believed however late a busy machine hears the feed: what it does unheard is tested elsewhere."""
-    monkeypatch.setattr(following, "ALIVE_FOR", 60.0)
-    for flavour in (async_hearing, sync_hearing):
-        monkeypatch.setattr(flavour, "_PATIENCE", 5.0)
-        monkeypatch.setattr(flavour, "_MOST", 5.0)
+def always_believed(believed: None) -> None:
+    """In each test here."""
 
 
 async def until_it_works(call: Callable[[], Awaitable[Any]]) -> None:

@@ -132,7 +132,7 @@ def test_a_quarter_of_the_runs_agrees(case: type[TestCase]) -> None:
 
 
 @EACH_OF_REDIS
-def test_a_quarter_of_the_runs_agrees_on_a_server(name: str, url: str, redis_prefix: str) -> None:
+def test_a_quarter_of_the_runs_agrees_on_a_server(name: str, url: str, redis_prefix: str, believed: None) -> None:
     run(redis_machines(url, redis_prefix)[name], 4)
 
 
@@ -146,5 +146,5 @@ def test_every_run_agrees(case: type[TestCase]) -> None:
 @pytest.mark.nightly
 @pytest.mark.timeout(7200)
 @EACH_OF_REDIS
-def test_every_run_agrees_on_a_server(name: str, url: str, redis_prefix: str) -> None:
+def test_every_run_agrees_on_a_server(name: str, url: str, redis_prefix: str, believed: None) -> None:
     run(redis_machines(url, redis_prefix)[name])
