@@ -94,7 +94,7 @@ def _of_any(
     of, texts = names.of, names.texts
 
     async def answer(*args: Any, **kwargs: Any) -> Any:
-        called = texts.get(args[0]) if len(args) == 1 and type(args[0]) is str and not kwargs else None
+        called = texts.get(args[0]) if not kwargs and len(args) == 1 and type(args[0]) is str else None
         if called is None:
             called = of(args, kwargs)
         try:

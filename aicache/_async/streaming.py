@@ -72,8 +72,8 @@ class Streaming:
         return self._streams.at_hand(key)
 
     def _asked(self, policy: Policy | None, ttl: Ttl, cost: Cost, tags: Iterable[str]) -> Call:
-        if policy is None and ttl is UNSET and cost is None and not tags:
-            return self._call
+        if policy is None and cost is None and tags == ():
+            return self._call if ttl is UNSET else Call(self._policy, check_ttl(ttl), None, self._policy.tags)
         policy = policy or self._policy
         of_all = checked_tags((*policy.tags, *checked_tags(tags)))
         return Call(policy, ttl if ttl is UNSET else check_ttl(ttl), cost, of_all)

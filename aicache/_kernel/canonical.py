@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +22,7 @@ from aicache.errors import KeyEncodingError
 __all__ = ["canonical", "digest"]
 
 _DEEPEST: Final = 100
+_SHORT: Final = 64
 
 
 def digest(value: object, path: str = "") -> str:
@@ -94,10 +96,10 @@ def _encoded(value: Any, depth: int) -> bytes:
     if depth >= _DEEPEST:
         raise _NoPlaceError(f"is nested deeper than {_DEEPEST} levels")
     if kind is dict:
-        content = _pairs(value, depth + 1)
+        content = _pairs(value, depth + 1) if value else b""
         return _head(b"O", len(content)) + content
     if kind is list or kind is tuple:
-        content = _items(value, depth + 1)
+        content = _items(value, depth + 1) if value else b""
         return _head(b"L" if kind is list else b"t", len(content)) + content
     if kind is set or kind is frozenset:
         content = b"".join(sorted([_encoded(item, depth + 1) for item in value]))
@@ -124,9 +126,16 @@ def _pairs(values: dict[Any, Any], depth: int) -> bytes:
     name: object = None
     try:
         for name, item in values.items():
-            pairs.append(_encoded(name, depth) + _encoded(item, depth))
+            is_short = type(name) is str and len(name) < _SHORT
+            pairs.append((_name(name) if is_short else _encoded(name, depth)) + _encoded(item, depth))
     except _NoPlaceError as error:
         error.steps.append(f"[{name!r}]")
         raise
     pairs.sort()  # no encoding begins another, so this is by name
     return b"".join(pairs)
+
+
+@lru_cache(1024)
+def _name(name: str) -> bytes:
+    """A short name's encoding: the names of arguments, options and fields are few, and come again and again."""
+    return _encoded(name, 0)

@@ -45,7 +45,9 @@ class Names:
 
     def of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """The key of the call."""
-        if self._is_plain and (kwargs or len(args) != 1 or type(args[0]) is not str):
+        if not kwargs and len(args) == 1 and type(args[0]) is str:
+            return self._of_text(args[0])
+        if self._is_plain:
             try:
                 known: Any = self._plain(*args, **kwargs)
             except Exception:  # whatever it is, and be it an argument's own: it is raised below, if it is an error
@@ -69,11 +71,14 @@ class Names:
         if key is None:
             key = self._make(*args, **kwargs)
             if len(call) <= _LONGEST and _is_exact(args) and _is_exact(kwargs):
-                if not kwargs and len(args) == 1 and type(args[0]) is str:
-                    _remember(self.texts, args[0], key)
-                else:
-                    _remember(self._keys, call, key)
-                    self._is_plain = _are_plain(args, kwargs)
+                _remember(self._keys, call, key)
+                self._is_plain = _are_plain(args, kwargs)
+        return key
+
+    def _of_text(self, text: str) -> str:
+        key = self._make(text)
+        if self._remembers and getsizeof(text) <= _LONGEST:
+            _remember(self.texts, text, key)
         return key
 
     def _plain_key(self, /, *args: Any, **kwargs: Any) -> str | _WithZeros:

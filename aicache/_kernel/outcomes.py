@@ -83,7 +83,7 @@ def previous() -> Lookup | None:
 
 
 class Call(NamedTuple):
-    """What one call of a cache asks for: its policy, and what it says instead of it."""
+    """What one call of a cache asks for: its policy, and what it says instead of it, all of it checked but the cost."""
 
     policy: Policy
     ttl: Ttl
@@ -111,7 +111,7 @@ def made(outcome: object, call: Call, old: Item | None) -> Made:
         return Made(outcome.value, None, None, outcome.reason)
     if isinstance(outcome, _Kept):
         value, is_own = outcome.value, outcome.ttl is not UNSET
-        ttl = outcome.ttl if is_own else ttl
+        ttl = check_ttl(outcome.ttl) if is_own else ttl
         cost = cost if outcome.cost is None else outcome.cost
         tags = outcome.tags
     elif isinstance(outcome, _NotModified):
@@ -120,8 +120,8 @@ def made(outcome: object, call: Call, old: Item | None) -> Made:
                 "the factory returned NotModified and there is no earlier value; ask previous() before, and return one"
             )
         value, is_own = old.for_another(), outcome.ttl is not UNSET
-        ttl = outcome.ttl if is_own else ttl
-    lives = policy.ttl if ttl is UNSET else check_ttl(ttl)
+        ttl = check_ttl(outcome.ttl) if is_own else ttl
+    lives = policy.ttl if ttl is UNSET else ttl
     if value is None and policy.negative_ttl is not None and not is_own:
         if not policy.negative_ttl:
             return Made(None, None, None, "negative")

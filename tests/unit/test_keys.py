@@ -47,6 +47,19 @@ def test_the_order_of_dict_keys_and_of_sets_does_not_count():
     assert canonical({"x", "y", "z"}) == canonical({"z", "y", "x"})
 
 
+@pytest.mark.parametrize("name", ["", "n", "naïve ☕", "\ud800", "n" * 63, "n" * 64, "n" * 65])
+def test_a_name_that_is_remembered_is_encoded_as_it_is_written_out(name):
+    def written_out(tag: bytes, content: bytes) -> bytes:
+        return tag + len(content).to_bytes(8, "big") + content
+
+    pair = written_out(b"S", name.encode("utf-8", "surrogatepass")) + written_out(b"N", b"")
+    for _ in range(2):
+        assert canonical({name: None}) == written_out(b"O", pair)
+    subclass = type("Name", (str,), {})
+    with pytest.raises(KeyEncodingError, match="is a Name"):
+        canonical({subclass(name): None})
+
+
 def test_what_has_no_place_in_a_key_is_refused_by_its_path():
     with pytest.raises(KeyEncodingError, match="messages") as caught:
         canonical([{"content": object()}], "messages")

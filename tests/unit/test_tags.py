@@ -120,6 +120,15 @@ async def test_one_text_is_not_taken_for_the_tags_that_its_letters_are(verb):
         assert await cache.get("k") is None
 
 
+@pytest.mark.parametrize("tags", ["", None, 7])
+async def test_what_is_no_tags_at_all_is_refused_where_a_load_would_be_stored_with_them(tags):
+    async with TieredCache([MemoryBackend()]) as cache:
+        for ttl in ({}, {"ttl": 5}):
+            with pytest.raises(InvalidTypeError, match="tags must be several texts"):
+                await cache.get_or_set("k", lambda: "v", tags=tags, **ttl)
+        assert await cache.get("k") is None
+
+
 async def test_who_joins_a_load_that_an_invalidation_of_its_tag_overtook_does_not_get_its_value():
     """No token is taken away by it, so the value is stored, under a version that is over."""
     store = SharedStore()
