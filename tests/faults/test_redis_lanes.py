@@ -182,6 +182,19 @@ async def test_a_value_that_several_ask_for_is_asked_for_once():
         await backend.aclose()
 
 
+async def test_equal_keys_are_asked_for_once_however_many_others_come_between():
+    server = Scripted(lambda command, number: text(command[1]))
+    async with server.running() as url:
+        backend = RedisBackend(url, prefix="", timeout=10)
+        await backend.get("first")
+        keys = ["ahead", *[f"k{number % 300}" for number in range(3000)]]
+        assert await asyncio.gather(*map(backend.get, keys)) == [*map(str.encode, keys)]
+        asked = Counter(command[1] for command in server.commands[0])
+        assert len(asked) == 302
+        assert set(asked.values()) == {1}
+        await backend.aclose()
+
+
 async def test_what_fails_fails_for_all_who_asked_for_it():
     def answer(command, number):
         if command[1] in (b"no", b"list"):

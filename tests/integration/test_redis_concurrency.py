@@ -8,6 +8,7 @@ import random
 import threading
 
 import pytest
+import redis.asyncio
 
 from aicache import SyncTieredCache, TieredCache
 from aicache.errors import BackendError
@@ -35,6 +36,26 @@ async def test_a_thousand_callers_share_a_few_connections(redis_url, redis_prefi
     assert stats["total_reads_processed"] - before["total_reads_processed"] < 100  # pieces of a few pipelines
     assert raw.info("commandstats")["cmdstat_getrange"]["calls"] == 1000
     await backend.aclose()
+
+
+@pytest.mark.parametrize("passed", [False, True])
+async def test_equal_keys_of_a_turn_are_read_once(redis_url, redis_prefix, raw, thousand, passed):
+    client = redis.asyncio.Redis.from_url(redis_url)
+    place = {"client": client} if passed else {"url": redis_url}
+    backend = RedisBackend(prefix=redis_prefix, timeout=5.0, **place)
+    await backend.get("absent")
+    raw.config_resetstat()
+    asked = [asyncio.create_task(backend.get(str(number % 300))) for number in range(2000)]
+    await asyncio.sleep(0)
+    asked[300].cancel()  # it may be the one that others of its key have joined
+    said = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(said.pop(300), asyncio.CancelledError)
+    assert said == [value(number % 300) for number in range(2000) if number != 300]
+    assert raw.info("commandstats")["cmdstat_getrange"]["calls"] in (300, 301)  # the first had nobody to wait for
+    raw.set(f"{redis_prefix}0", b"changed")
+    assert await asyncio.gather(*(backend.get("0") for _ in range(3))) == [b"changed"] * 3
+    await backend.aclose()
+    await client.aclose()
 
 
 async def test_reads_and_writes_together_never_mix(redis_url, redis_prefix, thousand):

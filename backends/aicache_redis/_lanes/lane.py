@@ -49,7 +49,7 @@ class Lane:
         self._pack: Any = imported("hiredis").pack_command
         self._queue: deque[Turn] = deque()
         self._open: Turn | None = None  # the last in the queue, while calls may still go with it
-        self._looks: dict[bytes, int] = {}  # where in it the reads are that others may join
+        self._looks: dict[bytes, tuple[Turn, int]] = {}  # where those reads of this turn are that others may join
         self._wire: Wire | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -73,11 +73,12 @@ class Lane:
         """The reply to come to what reads a value; asked for again before it is sent, it is asked for once."""
         reply = self._future()
         packed = look.packed(name)
-        at = self._looks.get(packed)
-        if at is not None and self._open is not None:
-            self._open.join(at, reply)
-        elif self._add(packed, reply, 1, 0):
-            self._looks[packed] = len(self._open.packed) - 1  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess] it was added there
+        place = self._looks.get(packed)
+        if place is not None:
+            turn, at = place
+            turn.join(at, reply)
+        elif (queued := self._add(packed, reply, 1, 0)) is not None:
+            self._looks[packed] = queued, len(queued.packed) - 1
         return reply
 
     def ask(self, command: Command, size: int = 0) -> asyncio.Future[Any]:
@@ -100,27 +101,26 @@ class Lane:
         self._add(packed, Many(reply, count), count, size)
         return reply
 
-    def _add(self, packed: bytes, waiter: Waiter, count: int, size: int) -> bool:
-        """Send a call, or have it sent; say whether it is still to be."""
+    def _add(self, packed: bytes, waiter: Waiter, count: int, size: int) -> Turn | None:
+        """Send a call, or have it sent with others: with which."""
         turn = self._open
         if turn is not None and turn.count + count <= _COMMANDS and turn.size + size <= _BYTES:
             turn.packed.append(packed)
             turn.waiters.append(waiter)
             turn.count += count
             turn.size += size
-            return True
+            return turn
         turn = Turn(packed, waiter, count, size, self._time() + self._timeout)
         if self._timer is None:
             self._timer = self._loop.call_at(turn.until, self._watch)
         wire = self._wire
         if wire is not None and not wire.turns and not self._queue:
             wire.send((turn,))
-            return False
+            return None
         self._queue.append(turn)
         self._open = turn
-        self._looks.clear()
         self._schedule()
-        return True
+        return turn
 
     # -- sending
 

@@ -22,8 +22,13 @@ class _Call(NamedTuple):
     commands: Sequence[Command]
     size: int
     until: float
-    reply: asyncio.Future[Any]
+    replies: list[asyncio.Future[Any]]  # of all who asked for it
     is_single: bool
+
+    @property
+    def waiting(self) -> list[asyncio.Future[Any]]:
+        """Those who still wait."""
+        return [reply for reply in self.replies if not reply.done()]
 
 
 class PassedLane:
@@ -34,16 +39,23 @@ class PassedLane:
         self._client = settings.client
         self._loop = loop
         self._queue: deque[_Call] = deque()
+        self._looks: dict[Command, _Call] = {}  # the reads of this turn, which others may join
         self._busy: set[asyncio.Task[None]] = set()
         self._is_scheduled = False
 
     def ask(self, command: Command, size: int = 0) -> asyncio.Future[Any]:
         """The reply to come."""
-        return self._add([command], size, is_single=True)
+        return self._add([command], size, is_single=True).replies[0]
 
     def look(self, look: Look, name: bytes) -> asyncio.Future[Any]:
-        """The reply to come to what reads a value."""
-        return self.ask(look.command(name))
+        """The reply to come to what reads a value; asked for again before it is sent, it is asked for once."""
+        command = look.command(name)
+        call = self._looks.get(command)
+        if call is None:
+            call = self._looks[command] = self._add([command], 0, is_single=True)
+        else:
+            call.replies.append(self._loop.create_future())
+        return call.replies[-1]
 
     def look_many(self, look: Look, names: Sequence[bytes]) -> asyncio.Future[list[Any]]:
         """The replies to come, in order, to what reads several values."""
@@ -51,25 +63,27 @@ class PassedLane:
 
     def ask_all(self, commands: Sequence[Command], size: int) -> asyncio.Future[list[Any]]:
         """The replies to come, in order."""
-        return self._add(commands, size, is_single=False)
+        return self._add(commands, size, is_single=False).replies[0]
 
-    def _add(self, commands: Sequence[Command], size: int, *, is_single: bool) -> asyncio.Future[Any]:
-        reply = self._loop.create_future()
-        self._queue.append(_Call(commands, size, self._loop.time() + self._settings.timeout, reply, is_single))
+    def _add(self, commands: Sequence[Command], size: int, *, is_single: bool) -> _Call:
+        until = self._loop.time() + self._settings.timeout
+        call = _Call(commands, size, until, [self._loop.create_future()], is_single)
+        self._queue.append(call)
         if not self._is_scheduled:
             self._is_scheduled = True
             self._loop.call_soon(self._flush)
-        return reply
+        return call
 
     def _flush(self) -> None:
         self._is_scheduled = False
+        self._looks.clear()
         while self._queue and len(self._busy) < self._settings.max_connections:
             batch: list[_Call] = []
             count = size = 0
             now = self._loop.time()
             while self._queue and (not batch or self._goes_with(batch[0], count, size)):
                 call = self._queue.popleft()
-                if call.reply.done():
+                if not call.waiting:
                     continue  # nobody waits for a call that was cancelled in the queue
                 if call.until <= now:
                     self._fail([call], NoTurnError())
@@ -112,12 +126,11 @@ class PassedLane:
         for call in batch:
             own = replies[start : start + len(call.commands)]
             start += len(call.commands)
-            if call.reply.done():
-                continue
             if call.is_single and isinstance(own[0], Exception) and not is_foreign(own[0]):
                 self._fail([call], own[0])
-            else:
-                call.reply.set_result(own[0] if call.is_single else own)
+                continue
+            for reply in call.waiting:
+                reply.set_result(own[0] if call.is_single else own)
 
     async def _replies(self, commands: list[Command]) -> list[Any]:
         try:
@@ -140,13 +153,14 @@ class PassedLane:
 
     def _fail(self, calls: Iterable[_Call], error: Exception) -> None:
         for call in calls:
-            if not call.reply.done():
-                call.reply.set_exception(failure_of(error, self._settings))
+            for reply in call.waiting:
+                reply.set_exception(failure_of(error, self._settings))
 
     async def aclose(self, why: str) -> None:
         """End the calls under way with `ClosedError`; the client stays open."""
         self._fail(self._queue, ClosedError(why))
         self._queue.clear()
+        self._looks.clear()
         for task in list(self._busy):
             task.cancel()
         await asyncio.gather(*self._busy, return_exceptions=True)

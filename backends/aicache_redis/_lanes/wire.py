@@ -63,7 +63,10 @@ class Turn:
     def join(self, at: int, reply: asyncio.Future[Any]) -> None:
         """Have one more wait for the same as the call at `at`; for a turn that is not sent."""
         waiter: Any = self.waiters[at]
-        self.waiters[at] = [*waiter, reply] if isinstance(waiter, list) else [waiter, reply]
+        if type(waiter) is list:
+            waiter.append(reply)  # pyright: ignore[reportUnknownMemberType] it is what this put there
+        else:
+            self.waiters[at] = [waiter, reply]
 
     def keep_the_wanted(self) -> bool:
         """Leave out the calls that nobody waits for any more, and those that were answered; whether any are left."""
