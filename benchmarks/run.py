@@ -54,7 +54,7 @@ async def _measure(options: argparse.Namespace) -> None:
 
     from aicache.testing.servers import RedisCluster, RedisServer
 
-    how = Options(rounds=5, seconds=0.03, is_quick=True) if options.quick else Options()
+    how = Options(rounds=3, seconds=0.02, is_quick=True) if options.quick else Options()
     if options.self_check:
         how = Options(rounds=1, seconds=0.001, is_quick=True, is_check=True)
     measured = []
