@@ -281,3 +281,31 @@ def test_what_is_bypassed_or_fails_is_not_among_them(provider: LoopbackProvider,
 def test_a_ledger_that_is_none(cache: SyncTieredCache) -> None:
     with pytest.raises(InvalidTypeError, match="ledger must be a SavingsLedger or None, got 'x'"):
         CachingTransport(cache, ledger="x")  # type: ignore[arg-type]
+
+
+class Weighing(SyncMemoryBackend):
+    """Tells what each entry costs to make again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.costs: list[float | None] = []
+        keep = self.put
+
+        def put(key: str, value: Any, *, cost: float | None = None, **options: Any) -> bool:
+            self.costs.append(cost)
+            return keep(key, value, cost=cost, **options)
+
+        self.put = put  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_costs_memory_the_seconds_of_its_call(provider: LoopbackProvider, stream: bool) -> None:
+    backend = Weighing()
+    with SyncTieredCache([backend]) as cache, httpx2.Client(transport=CachingTransport(cache)) as http:
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": stream}
+        for label in ("miss", "hit"):
+            answer = http.post(f"{provider.url}/v1/chat/completions", json=body)
+            assert answer.headers["x-aicache"] == label
+    (cost,) = backend.costs
+    assert cost is not None
+    assert 0 < cost < 60

@@ -222,7 +222,8 @@ class Desk:
         kind, ttl, reason = self.verdict(exchange)
         if kind == "skip":
             return Skip(chunks, reason or kind)
-        return chunks if ttl is UNSET else Store(chunks, ttl=ttl)
+        cost = None if exchange.usage is None else exchange.usage.total_seconds
+        return Store(chunks, ttl=ttl, cost=cost)  # memory that is full keeps what took long
 
     def skip(self, reason: str) -> None:
         """Count an answer that is not stored."""
