@@ -24,6 +24,7 @@ from aicache_redis._commands import refusal
 from aicache_redis._url import DEFAULT_URL, Address, Target, check_url, place_of, target_of
 
 __all__ = [
+    "NEARLY_ALL",
     "NoTurnError",
     "ReadFrom",
     "Settings",
@@ -39,6 +40,9 @@ __all__ = [
 
 ReadFrom: TypeAlias = Literal["master", "prefer_replica"]
 """Who is asked for values: masters alone, or replicas, and masters where no replica answers."""
+
+NEARLY_ALL: Final = 0.9
+"""Of its time: who goes together with a call that has less left may be late through no fault of its own."""
 
 _NOT_READY: Final = ("LOADING ", "CLUSTERDOWN ", "MASTERDOWN ")
 

@@ -9,6 +9,7 @@ from collections import Counter
 
 import hiredis
 import pytest
+import redis.asyncio
 
 from aicache.errors import BackendBusyError, BackendError, BackendUnavailableError
 from aicache_redis import RedisBackend
@@ -193,6 +194,30 @@ async def test_equal_keys_are_asked_for_once_however_many_others_come_between():
         assert len(asked) == 302
         assert set(asked.values()) == {1}
         await backend.aclose()
+
+
+@pytest.mark.parametrize("passed", [False, True])
+@pytest.mark.parametrize(("later", "times"), [(0.9, 1), (1.1, 2)])
+async def test_who_comes_late_in_a_long_turn_does_not_share_the_deadline_of_the_first(passed, later, times):
+    server = Scripted(lambda command, number: text(command[1]))
+    async with server.running() as url:
+        client = redis.asyncio.Redis.from_url(url, protocol=2) if passed else None
+        backend = RedisBackend(prefix="", timeout=10, **({"client": client} if passed else {"url": url}))
+        assert await backend.get("first") == b"first"
+        lane, now = backend._links._here().reads, asyncio.get_running_loop().time
+        tasks = [asyncio.create_task(backend.get(key)) for key in ["ahead", "hot"]]
+
+        async def late():
+            lane._time = lambda: now() + later
+            return await backend.get("hot")
+
+        tasks.append(asyncio.create_task(late()))
+        assert await asyncio.gather(*tasks) == [b"ahead", b"hot", b"hot"]
+        asked = Counter(command[1] for commands in server.commands for command in commands)
+        assert asked[b"hot"] == times
+        await backend.aclose()
+        if client is not None:
+            await client.aclose()
 
 
 async def test_what_fails_fails_for_all_who_asked_for_it():

@@ -17,7 +17,7 @@ from typing import Any, Final
 from aicache.errors import ClosedError
 from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, Look, is_foreign
 from aicache_redis._lanes.wire import Many, Turn, Waiter, Wire, waiting_of
-from aicache_redis._settings import NoTurnError, Settings, failure_of, imported, is_own_delay
+from aicache_redis._settings import NEARLY_ALL, NoTurnError, Settings, failure_of, imported, is_own_delay
 
 __all__ = ["Lane"]
 
@@ -70,14 +70,20 @@ class Lane:
         return sum([turn.size for turn in self._queue]) + (0 if self._wire is None else self._wire.size)
 
     def look(self, look: Look, name: bytes) -> asyncio.Future[Any]:
-        """The reply to come to what reads a value; asked for again before it is sent, it is asked for once."""
+        """The reply to come to what reads a value; asked for again before it is sent, it is asked for once, as long as
+        the first has nearly all of its time.
+        """
         reply = self._future()
         packed = look.packed(name)
         place = self._looks.get(packed)
         if place is not None:
             turn, at = place
-            turn.join(at, reply)
-        elif (queued := self._add(packed, reply, 1, 0)) is not None:
+            if turn.until - self._time() > NEARLY_ALL * self._timeout:
+                turn.join(at, reply)
+                return reply
+            self._shut()
+        queued = self._add(packed, reply, 1, 0)
+        if queued is not None:
             self._looks[packed] = queued, len(queued.packed) - 1
         return reply
 

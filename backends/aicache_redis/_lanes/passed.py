@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from aicache.errors import BackendError, ClosedError
 from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, Look, is_foreign
-from aicache_redis._settings import NoTurnError, Settings, failure_of, is_away, is_own_delay
+from aicache_redis._settings import NEARLY_ALL, NoTurnError, Settings, failure_of, is_away, is_own_delay
 
 __all__ = ["PassedLane"]
 
@@ -38,6 +38,7 @@ class PassedLane:
         self._settings = settings
         self._client = settings.client
         self._loop = loop
+        self._time = loop.time
         self._queue: deque[_Call] = deque()
         self._looks: dict[Command, _Call] = {}  # the reads of this turn, which others may join
         self._busy: set[asyncio.Task[None]] = set()
@@ -48,10 +49,10 @@ class PassedLane:
         return self._add([command], size, is_single=True).replies[0]
 
     def look(self, look: Look, name: bytes) -> asyncio.Future[Any]:
-        """The reply to come to what reads a value; asked for again before it is sent, it is asked for once."""
+        """The reply to come to what reads a value; as `Lane.look`."""
         command = look.command(name)
         call = self._looks.get(command)
-        if call is None:
+        if call is None or call.until - self._time() < NEARLY_ALL * self._settings.timeout:
             call = self._looks[command] = self._add([command], 0, is_single=True)
         else:
             call.replies.append(self._loop.create_future())
@@ -66,7 +67,7 @@ class PassedLane:
         return self._add(commands, size, is_single=False).replies[0]
 
     def _add(self, commands: Sequence[Command], size: int, *, is_single: bool) -> _Call:
-        until = self._loop.time() + self._settings.timeout
+        until = self._time() + self._settings.timeout
         call = _Call(commands, size, until, [self._loop.create_future()], is_single)
         self._queue.append(call)
         if not self._is_scheduled:
@@ -80,7 +81,7 @@ class PassedLane:
         while self._queue and len(self._busy) < self._settings.max_connections:
             batch: list[_Call] = []
             count = size = 0
-            now = self._loop.time()
+            now = self._time()
             while self._queue and (not batch or self._goes_with(batch[0], count, size)):
                 call = self._queue.popleft()
                 if not call.waiting:
@@ -102,7 +103,7 @@ class PassedLane:
         return (
             count + len(call.commands) <= MOST_COMMANDS
             and size + call.size <= MOST_BYTES
-            and call.until - first.until <= self._settings.timeout / 10
+            and call.until - first.until <= (1 - NEARLY_ALL) * self._settings.timeout
         )
 
     def _sent(self, task: asyncio.Task[None]) -> None:
@@ -118,7 +119,7 @@ class PassedLane:
             self._fail(batch, ClosedError("this Redis backend was closed, or its event loop ended, during the call"))
             raise
         except Exception as error:
-            late = self._loop.time() - batch[0].until
+            late = self._time() - batch[0].until
             is_ours = isinstance(error, TimeoutError) and is_own_delay(late, self._settings.timeout)
             self._fail(batch, NoTurnError() if is_ours else error)
             return
