@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from aicache.errors import BackendError, ClosedError
 from aicache_redis._commands import MOST_BYTES, MOST_COMMANDS, Command, Look, is_foreign
+from aicache_redis._lanes.wire import waiting_of
 from aicache_redis._settings import NEARLY_ALL, NoTurnError, Settings, failure_of, is_away, is_own_delay
 
 __all__ = ["PassedLane"]
@@ -24,11 +25,6 @@ class _Call(NamedTuple):
     until: float
     replies: list[asyncio.Future[Any]]  # of all who asked for it
     is_single: bool
-
-    @property
-    def waiting(self) -> list[asyncio.Future[Any]]:
-        """Those who still wait."""
-        return [reply for reply in self.replies if not reply.done()]
 
 
 class PassedLane:
@@ -84,7 +80,7 @@ class PassedLane:
             now = self._time()
             while self._queue and (not batch or self._goes_with(batch[0], count, size)):
                 call = self._queue.popleft()
-                if not call.waiting:
+                if not waiting_of(call.replies):
                     continue  # nobody waits for a call that was cancelled in the queue
                 if call.until <= now:
                     self._fail([call], NoTurnError())
@@ -130,7 +126,7 @@ class PassedLane:
             if call.is_single and isinstance(own[0], Exception) and not is_foreign(own[0]):
                 self._fail([call], own[0])
                 continue
-            for reply in call.waiting:
+            for reply in waiting_of(call.replies):
                 reply.set_result(own[0] if call.is_single else own)
 
     async def _replies(self, commands: list[Command]) -> list[Any]:
@@ -154,7 +150,7 @@ class PassedLane:
 
     def _fail(self, calls: Iterable[_Call], error: Exception) -> None:
         for call in calls:
-            for reply in call.waiting:
+            for reply in waiting_of(call.replies):
                 reply.set_exception(failure_of(error, self._settings))
 
     async def aclose(self, why: str) -> None:
